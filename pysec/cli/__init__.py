@@ -1,0 +1,1 @@
+"""Why this exists: one command, `pysec`; each subcommand is a module that parses arguments and prints."""
