@@ -318,6 +318,8 @@ void pysec_secy_count_overrun(struct pysec_secy *secy, uint64_t num_frames);
 struct pysec_counters {
     uint64_t packets[25]; /* by enum pysec_verdict; only those of its own scope are not zero */
     uint64_t reasons[20]; /* packets by enum pysec_reason; per SecY only */
+    uint64_t no_sa[4];    /* what the kernel and 802.1AE-2006 count apart, per SecY only: InPktsUnknownSCI,
+                             InPktsUnusedSA (both of in-pkts-no-sa), InPktsNoSCI, InPktsNotUsingSA (no-sa-error) */
     uint64_t in_octets_validated;
     uint64_t in_octets_decrypted;
     uint64_t out_octets_protected;

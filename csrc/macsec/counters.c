@@ -15,6 +15,8 @@ void count_frame(struct lane *lane, int lane_number, struct rx_sc *sc, const str
     bump(&lane->packets[frame->verdict], 1);
     if (frame->reason != PYSEC_R_NONE)
         bump(&lane->reasons[frame->reason], 1);
+    if (frame->verdict == PYSEC_V_IN_NO_SA || frame->verdict == PYSEC_V_IN_NO_SA_ERROR)
+        bump(&lane->no_sa[2 * (frame->verdict == PYSEC_V_IN_NO_SA_ERROR) + (frame->reason == PYSEC_R_UNUSED_SA)], 1);
     int place = sc ? sc_counter(frame->verdict) : -1;
     if (place >= 0)
         bump(&sc->packets[lane_number][place], 1);
@@ -34,6 +36,8 @@ void pysec_secy_get_counters(struct pysec_secy *secy, struct pysec_counters *cou
             counters->packets[v] += atomic_load_explicit(&lane->packets[v], memory_order_relaxed);
         for (int r = 0; r < PYSEC_NUM_REASONS; r++)
             counters->reasons[r] += atomic_load_explicit(&lane->reasons[r], memory_order_relaxed);
+        for (int k = 0; k < 4; k++)
+            counters->no_sa[k] += atomic_load_explicit(&lane->no_sa[k], memory_order_relaxed);
         counters->in_octets_validated += atomic_load_explicit(&lane->in_octets_validated, memory_order_relaxed);
         counters->in_octets_decrypted += atomic_load_explicit(&lane->in_octets_decrypted, memory_order_relaxed);
         counters->out_octets_protected += atomic_load_explicit(&lane->out_octets_protected, memory_order_relaxed);

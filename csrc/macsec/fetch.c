@@ -16,7 +16,7 @@ static uint64_t explicit_sci(const struct rx_burst *burst, const struct pysec_fr
 
 void fetch_ahead(const struct rx_burst *burst, const struct pysec_frame *frames, size_t num_frames)
 {
-    if (num_frames < 2 || burst->table->count < FETCH_AHEAD_FROM)
+    if (num_frames < 2 || atomic_load_explicit(&burst->table->count, memory_order_relaxed) < FETCH_AHEAD_FROM)
         return;
     const struct sc_slot *slots[PYSEC_MAX_BURST];
     struct rx_sc *scs[PYSEC_MAX_BURST];

@@ -45,8 +45,7 @@ void sc_table_add(struct sc_table *table, struct rx_sc *sc)
         i++;
     table->slot[i & table->mask].sci = sc->sci;
     atomic_store_explicit(&table->slot[i & table->mask].sc, sc, memory_order_release);
-    table->count++;
-    atomic_store(&table->only, table->count == 1 ? sc : NULL);
+    atomic_store(&table->only, atomic_fetch_add(&table->count, 1) == 0 ? sc : NULL);
 }
 
 struct sc_table *sc_table_without(const struct sc_table *table, const struct rx_sc *sc, uint32_t max_scs)

@@ -111,7 +111,7 @@ struct sc_slot {
 struct sc_table {
     uint64_t seed;
     uint32_t mask;
-    uint32_t count;
+    _Atomic uint32_t count;
     _Atomic(struct rx_sc *) only; /* the one SC, if there is just one (802.1AE-2018 9.9) */
     struct sc_slot slot[];
 };
@@ -144,6 +144,7 @@ struct lane {
     _Atomic uint64_t epoch; /* odd: a burst is at work in here */
     _Atomic uint64_t packets[PYSEC_NUM_VERDICTS];
     _Atomic uint64_t reasons[PYSEC_NUM_REASONS];
+    _Atomic uint64_t no_sa[4]; /* as in struct pysec_counters */
     _Atomic uint64_t in_octets_validated, in_octets_decrypted, out_octets_protected, out_octets_encrypted;
     struct gcm_msg msgs[PYSEC_MAX_BURST];
     struct work work[PYSEC_MAX_BURST];

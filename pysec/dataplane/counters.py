@@ -7,6 +7,7 @@ from typing import Any
 
 from pysec.dataplane.verdicts import Reason, Verdict
 
+_NO_SA = ("InPktsUnknownSCI", "InPktsUnusedSA", "InPktsNoSCI", "InPktsNotUsingSA")
 _OCTETS = ("in_octets_validated", "in_octets_decrypted", "out_octets_protected", "out_octets_encrypted")
 
 
@@ -20,6 +21,7 @@ class Counters:
 
     packets_by_verdict: tuple[int, ...]
     packets_by_reason: tuple[int, ...]
+    packets_without_sa: tuple[int, ...]
     in_octets_validated: int
     in_octets_decrypted: int
     out_octets_protected: int
@@ -28,7 +30,9 @@ class Counters:
     @classmethod
     def from_native(cls, raw: Any) -> Counters:
         """Read a struct pysec_counters."""
-        return cls(tuple(raw.packets), tuple(raw.reasons), *(int(getattr(raw, name)) for name in _OCTETS))
+        return cls(
+            tuple(raw.packets), tuple(raw.reasons), tuple(raw.no_sa), *(int(getattr(raw, name)) for name in _OCTETS)
+        )
 
     def packets(self, verdict: Verdict) -> int:
         """Frames with this verdict."""
@@ -51,6 +55,14 @@ class Counters:
     def total_out(self) -> int:
         """Frames submitted for transmission."""
         return sum(self.packets(v) for v in Verdict if v.name.startswith("OUT_"))
+
+    def as_kernel_dict(self) -> dict[str, int]:
+        """The standard's counters by the names of Linux and 802.1AE-2006, which split in-pkts-no-sa in InPktsUnknownSCI
+        and InPktsUnusedSA, and in-pkts-no-sa-error in InPktsNoSCI and InPktsNotUsingSA."""
+        split = (Verdict.IN_NO_SA, Verdict.IN_NO_SA_ERROR)
+        named = {v.kernel_name: self.packets(v) for v in Verdict if v.kernel_name and v not in split}
+        octets = {"".join(map(str.capitalize, name.split("_"))): int(getattr(self, name)) for name in _OCTETS}
+        return named | dict(zip(_NO_SA, self.packets_without_sa, strict=True)) | octets
 
     def as_dict(self) -> dict[str, int]:
         """Every counter by its YANG name (or one in its manner for the project's own)."""

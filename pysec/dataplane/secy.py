@@ -56,6 +56,7 @@ class SecY:
         self.cipher_suite = cipher_suite
         self._config = config or SecYConfig()
         self._native: Any = ffi.NULL
+        self._ports = 0
         if not 1 <= max_receive_channels <= 4096:
             raise UsageError(f"max_receive_channels: {max_receive_channels}, must be 1 to 4096")
         if self._config.use_scb and sci.port != 0:
@@ -76,10 +77,23 @@ class SecY:
     # ---- its own life
 
     def close(self) -> None:
-        """Wipe all keys and end the SecY; any later call is a UsageError. No thread may be using it."""
+        """Wipe all keys and end the SecY; any later call is a UsageError. No thread may be in a call of it.
+
+        UsageError, with nothing done, while a port uses it: its threads would go on with freed memory.
+        """
+        if self._ports:
+            raise UsageError(f"SecY {self.sci}: a port uses it; close that first")
         if self._native != ffi.NULL:
             ffi.release(self._native)
             self._native = ffi.NULL
+
+    def hold(self) -> None:
+        """Note that a port uses this SecY from now on; `release` takes it back."""
+        self._ports += 1
+
+    def release(self) -> None:
+        """Note that a port has ended."""
+        self._ports -= 1
 
     def __enter__(self) -> Self:
         return self

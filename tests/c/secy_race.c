@@ -71,7 +71,8 @@ static void *worker(void *bursts)
         for (int i = 0; i < BURST; i++) {
             if (frames[i].verdict == PYSEC_V_IN_OK)
                 atomic_fetch_add(&received, 1);
-            else if (frames[i].verdict == PYSEC_V_IN_LATE || frames[i].verdict == PYSEC_V_IN_NO_SA_ERROR)
+            else if (frames[i].verdict == PYSEC_V_IN_LATE || frames[i].verdict == PYSEC_V_IN_NO_SA_ERROR ||
+                     frames[i].verdict == PYSEC_V_IN_DUPLICATE) /* the option was just switched on */
                 atomic_fetch_add(&late, 1); /* two workers overtake each other; the window takes most of it */
             else
                 atomic_fetch_add(&wrong, 1);

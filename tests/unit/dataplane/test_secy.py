@@ -129,3 +129,27 @@ def test_a_secy_that_cannot_be() -> None:
     ):
         with pytest.raises(UsageError):
             make()
+
+
+def test_counters_by_the_kernels_names() -> None:
+    """802.1AE-2018 10.7.9 has one counter where 2006 and Linux have two, told apart by the reason."""
+    clear, encrypted = (
+        SecY(A, config=SecYConfig(always_include_sci=True)),
+        SecY(A, config=SecYConfig(always_include_sci=True)),
+    )
+    for n, secy in enumerate((clear, encrypted)):
+        secy.install_sak(KI, bytes([n]) * 16)
+        secy.create_transmit_sa(0, KI, confidentiality=n == 1)
+        secy.enable_transmit(KI)
+    peer = SecY(B, config=SecYConfig(validate_frames=ValidateFrames.CHECK))
+    for known in (False, True):
+        if known:
+            peer.create_receive_sc(A)
+        for secy, times in ((clear, 1 + known), (encrypted, 3 + known)):
+            for _ in range(times):
+                peer.validate_frame(secy.protect_frame(FRAME))
+    names = peer.counters().as_kernel_dict()
+    got = {name: n for name, n in names.items() if n}
+    assert got == {"InPktsUnknownSCI": 1, "InPktsNoSCI": 3, "InPktsUnusedSA": 2, "InPktsNotUsingSA": 4}
+    assert peer.counters()[Verdict.IN_NO_SA] == 3
+    assert {"InPktsOK", "InOctetsDecrypted", "OutOctetsEncrypted", "OutPktsEncrypted"} <= set(names)
