@@ -7,6 +7,7 @@ from pysec.dataplane.arena import FRAME_DTYPE, MAX_BURST, FrameArena
 from pysec.dataplane.config import SecYConfig
 from pysec.dataplane.counters import Counters
 from pysec.dataplane.gcm import GcmInfo, GcmKey, default_gcm, gcm_implementations
+from pysec.dataplane.port import Port, PortStats
 from pysec.dataplane.secy import SecY, xpn_recover
 from pysec.dataplane.status import EventKind, SaEvent, SaStatus, SecYStatus
 from pysec.dataplane.verdicts import Action, Reason, Verdict
@@ -20,6 +21,8 @@ __all__ = [
     "FrameArena",
     "GcmInfo",
     "GcmKey",
+    "Port",
+    "PortStats",
     "Reason",
     "SaEvent",
     "SaStatus",

@@ -1,0 +1,29 @@
+/* endpoint.h - one side of a port: a descriptor that frames come from and go to, whatever its kind. */
+#ifndef PYSEC_PORT_ENDPOINT_H
+#define PYSEC_PORT_ENDPOINT_H
+
+#include <stdint.h>
+
+enum endpoint_kind {
+    ENDPOINT_NONE,
+    ENDPOINT_PACKET, /* a packet socket: bursts, VLAN tags apart, overruns counted by the system */
+    ENDPOINT_TAP,    /* a TAP interface: one frame a system call */
+    ENDPOINT_LOCAL   /* a local socket with message boundaries */
+};
+
+struct endpoint {
+    int fd; /* our own duplicate; -1: none */
+    enum endpoint_kind kind;
+};
+
+/* endpoint_init duplicates fd and finds out what it is; fd -1 gives an endpoint of kind ENDPOINT_NONE. Returns 0,
+ * PYSEC_E_UNSUPPORTED or PYSEC_E_SYS. */
+int endpoint_init(struct endpoint *end, int fd);
+
+/* endpoint_wipe closes the duplicate. */
+void endpoint_wipe(struct endpoint *end);
+
+/* endpoint_overruns is how many frames the system lost at this endpoint since it was last asked. */
+uint64_t endpoint_overruns(const struct endpoint *end);
+
+#endif

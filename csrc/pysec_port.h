@@ -1,0 +1,121 @@
+/* pysec_port.h - ports: real frames in and out, with a SecY between.
+ *
+ * A port joins a common port (the wire) to a controlled port (what the host uses) and lets one SecY work between
+ * them: what the host sends leaves protected, what the wire brings is delivered only if it is valid. It runs two
+ * threads, one for each direction, that know nothing of Python. Beside the SecY stands the uncontrolled port: frames
+ * that the SecY hands to it (EAPOL, say) come out of it, and what is written to it leaves unprotected.
+ *
+ * Nothing is lost in silence: each frame that a direction read is found again in exactly one of its other counters.
+ * Where a send would block, the direction waits, and whoever feeds it feels that; only the uncontrolled port is never
+ * waited for, so that it cannot stand in the way of data.
+ *
+ * build.py gives the part between the two CFFI marks to cffi as it stands, so it holds declarations only.
+ */
+#ifndef PYSEC_PORT_H
+#define PYSEC_PORT_H
+
+#include "pysec.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* CFFI BEGIN */
+
+/* ---- Ports ------------------------------------------------------------------------------------------------------ */
+
+struct pysec_port;
+
+#define PYSEC_PORT_MAX_BURST 64
+#define PYSEC_PORT_MAX_FRAME 65535
+
+/* What a port is made of. A descriptor is one of: a packet socket (SOCK_RAW), a TAP interface (IFF_NO_PI, without
+ * IFF_VNET_HDR), or a local socket that keeps message boundaries (SOCK_SEQPACKET or SOCK_DGRAM). The port works on
+ * duplicates, so the caller may close its own; a TAP is made non-blocking. */
+struct pysec_port_options {
+    int common_fd;         /* the wire */
+    int controlled_fd;     /* what the host uses */
+    int uncontrolled_fd;   /* a local socket; -1: nobody uses the uncontrolled port */
+    uint32_t frame_octets; /* the longest frame taken, before protection and without FCS; at most
+                              PYSEC_PORT_MAX_FRAME. From the wire, SecTAG and ICV may come on top */
+    uint32_t burst;        /* frames worked on at a time, 1 .. PYSEC_PORT_MAX_BURST */
+};
+
+/* One direction. Always, but for a burst that is just being worked on:
+ *   frames_in = frames_out + refused + too_long + own + failed + unsent + uncontrolled + uncontrolled_lost
+ * In the transmit direction frames_in counts the controlled and the uncontrolled port together. */
+struct pysec_port_direction {
+    uint64_t frames_in;         /* read */
+    uint64_t octets_in;         /* in those */
+    uint64_t frames_out;        /* handed on: to the common port, or to the controlled port */
+    uint64_t octets_out;        /* in those */
+    uint64_t refused;           /* the SecY did not let them pass; its counters say why */
+    uint64_t too_long;          /* longer than the port takes: dropped */
+    uint64_t own;               /* left by this interface instead of arriving, sent by others here: passed over */
+    uint64_t failed;            /* the system would not take them; last_error says why */
+    uint64_t unsent;            /* read, but the port was stopped before they could be handed on */
+    uint64_t uncontrolled;      /* receive: delivered to the uncontrolled port. Transmit: always 0 */
+    uint64_t uncontrolled_lost; /* receive: for the uncontrolled port, where nobody was or the queue was full */
+    uint64_t from_uncontrolled; /* transmit: those of frames_in that the uncontrolled port gave */
+    uint64_t partial_checksums; /* read with a checksum left for hardware to finish: switch offloads off */
+    uint64_t vlan_restored;     /* the system had taken a VLAN tag out, and the port put it back */
+    uint64_t waits;             /* times that a send would have blocked and was waited for */
+    uint64_t overruns;          /* lost by the system before the port saw them (in-pkts-overrun too, on receive) */
+    uint64_t read_errors;       /* reads that failed, and were tried again */
+    int last_error;             /* errno of the last failure; 0: none yet */
+    int ended;                  /* 1: the thread gave up, as last_error says, or the other end closed (0) */
+};
+
+struct pysec_port_stats {
+    struct pysec_port_direction transmit; /* controlled to common */
+    struct pysec_port_direction receive;  /* common to controlled */
+    int running;                          /* 1 between start and stop */
+};
+
+/* pysec_port_defaults fills in options: no descriptors (-1), frames of 2000 octets, bursts of 64. */
+void pysec_port_defaults(struct pysec_port_options *options);
+
+/* pysec_port_new makes a port that stands still. The SecY is lent and must outlive the port. PYSEC_E_INVAL for an
+ * option out of range, PYSEC_E_UNSUPPORTED for a descriptor of another kind, PYSEC_E_SYS if the system refuses. */
+int pysec_port_new(struct pysec_port **out, struct pysec_secy *secy, const struct pysec_port_options *options);
+
+/* pysec_port_start starts both threads, with all signals blocked in them. A running port: 0, nothing changes. */
+int pysec_port_start(struct pysec_port *port);
+
+/* pysec_port_stop ends both threads and waits for them: each finishes the burst in hand, unless it is waiting for
+ * room. A port that stands still: 0, nothing changes. It may be started again. */
+int pysec_port_stop(struct pysec_port *port);
+
+/* pysec_port_free stops the port, closes its duplicates and wipes its buffers. */
+void pysec_port_free(struct pysec_port *port);
+
+/* pysec_port_get_stats reads the counters. Each is whole; together they are a snapshot only when nothing moves. */
+void pysec_port_get_stats(struct pysec_port *port, struct pysec_port_stats *stats);
+
+/* ---- Descriptors to make a port of ------------------------------------------------------------------------------ */
+
+/* pysec_port_open_packet opens a packet socket on an interface of the calling thread's network namespace: all that
+ * arrives there, and not what leaves. rx_octets asks for that much room for frames not yet read (0: the system's
+ * default); without the privilege to go past the system's limit, the limit. PYSEC_E_SYS: errno. */
+int pysec_port_open_packet(int *fd, const char *interface, uint32_t rx_octets);
+
+/* pysec_port_open_tap makes a TAP interface in the calling thread's network namespace; it goes away with its last
+ * descriptor. name may hold one %d, or be empty; actual is the name that it got. PYSEC_E_SYS: errno. */
+int pysec_port_open_tap(int *fd, char actual[16], const char *name);
+
+/* pysec_port_open_memory makes a wire in memory: what goes in at one end comes out at the other, in order and without
+ * loss; buffer_octets of room each way (0: the system's default). PYSEC_E_SYS: errno. */
+int pysec_port_open_memory(int fds[2], uint32_t buffer_octets);
+
+/* pysec_port_disable_offloads has an interface finish its checksums and cut its segments before a port reads them,
+ * and not merge what arrives. A feature that the interface does not have is passed over. PYSEC_E_SYS: errno. */
+int pysec_port_disable_offloads(const char *interface);
+
+/* CFFI END */
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif
