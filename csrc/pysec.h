@@ -51,9 +51,9 @@ struct pysec_gcm; /* one AES key, expanded for one implementation */
 /* One message in a buffer that the caller lends. Offsets count from the buffer's start. aad, data and tag must not
  * overlap, but may touch. `ok` is set by open: 1 if the tag matched; otherwise 0, and the data is all zeros. */
 struct pysec_gcm_msg {
-    uint32_t aad;      /* offset of the additional data */
+    uint32_t aad; /* offset of the additional data */
     uint32_t aad_len;
-    uint32_t data;     /* offset of the data, which is encrypted or decrypted in place */
+    uint32_t data; /* offset of the data, which is encrypted or decrypted in place */
     uint32_t data_len;
     uint32_t tag;      /* offset of the 16-octet tag: seal writes it, open compares it */
     uint8_t nonce[12]; /* the 96-bit IV of SP 800-38D 8.2.1 */
@@ -102,30 +102,30 @@ int pysec_gcm_open(const struct pysec_gcm *key, size_t *num_bad, uint8_t *base, 
  * are the standard's in-pkts counters; those from PYSEC_V_IN_KAY on are this project's, for frames that the standard
  * gives no counter of the SecY. */
 enum pysec_verdict {
-    PYSEC_V_NONE = 0,         /* not looked at */
-    PYSEC_V_IN_UNTAGGED = 1,  /* per SecY */
+    PYSEC_V_NONE = 0,        /* not looked at */
+    PYSEC_V_IN_UNTAGGED = 1, /* per SecY */
     PYSEC_V_IN_NO_TAG = 2,
     PYSEC_V_IN_BAD_TAG = 3,
     PYSEC_V_IN_NO_SA = 4,
     PYSEC_V_IN_NO_SA_ERROR = 5,
     PYSEC_V_IN_OVERRUN = 6,
-    PYSEC_V_IN_OK = 7,        /* per receive SC */
+    PYSEC_V_IN_OK = 7, /* per receive SC */
     PYSEC_V_IN_UNCHECKED = 8,
     PYSEC_V_IN_DELAYED = 9,
     PYSEC_V_IN_LATE = 10,
     PYSEC_V_IN_INVALID = 11,
     PYSEC_V_IN_NOT_VALID = 12,
-    PYSEC_V_IN_KAY = 13,      /* E set and C clear: the KaY's, not the SecY's (9.5) */
-    PYSEC_V_IN_BYPASS = 14,   /* to the uncontrolled port */
+    PYSEC_V_IN_KAY = 13,       /* E set and C clear: the KaY's, not the SecY's (9.5) */
+    PYSEC_V_IN_BYPASS = 14,    /* to the uncontrolled port */
     PYSEC_V_IN_DUPLICATE = 15, /* per receive SC: a PN inside the window, seen before */
-    PYSEC_V_IN_CLOSED = 16,   /* the controlled port is not operational (10.5.2, 10.7.5) */
+    PYSEC_V_IN_CLOSED = 16,    /* the controlled port is not operational (10.5.2, 10.7.5) */
     PYSEC_V_IN_MALFORMED = 17, /* not an Ethernet frame, or the slot is wrong: the caller's fault */
     PYSEC_V_OUT_UNTAGGED = 18, /* per SecY */
     PYSEC_V_OUT_TOO_LONG = 19,
     PYSEC_V_OUT_PROTECTED = 20, /* per transmit SC */
     PYSEC_V_OUT_ENCRYPTED = 21,
-    PYSEC_V_OUT_BYPASS = 22,  /* by the uncontrolled port, unprotected */
-    PYSEC_V_OUT_CLOSED = 23,  /* the controlled port is not operational: nothing was sent */
+    PYSEC_V_OUT_BYPASS = 22,    /* by the uncontrolled port, unprotected */
+    PYSEC_V_OUT_CLOSED = 23,    /* the controlled port is not operational: nothing was sent */
     PYSEC_V_OUT_MALFORMED = 24, /* not an Ethernet frame, or no room in its slot: the caller's fault */
     PYSEC_NUM_VERDICTS = 25
 };
@@ -147,11 +147,11 @@ enum pysec_reason {
     PYSEC_R_NOT_CHECKED = 12,   /* validateFrames is Disabled and C is set: the data cannot be recovered */
     PYSEC_R_NULL = 13,          /* validateFrames is Null */
     PYSEC_R_NO_TRANSMIT_SA = 14,
-    PYSEC_R_PN_EXHAUSTED = 15,  /* the last PN of the SAK has been used (10.5.2) */
-    PYSEC_R_PN_CEILING = 16,    /* the PN ceiling that the caller set is reached */
-    PYSEC_R_DISABLED = 17,      /* ControlledPortEnabled is false (10.7.5) */
-    PYSEC_R_TOO_SHORT = 18,     /* shorter than an Ethernet header and one octet */
-    PYSEC_R_NO_ROOM = 19,       /* the slot has no room for SecTAG or ICV, or lies outside the buffer */
+    PYSEC_R_PN_EXHAUSTED = 15, /* the last PN of the SAK has been used (10.5.2) */
+    PYSEC_R_PN_CEILING = 16,   /* the PN ceiling that the caller set is reached */
+    PYSEC_R_DISABLED = 17,     /* ControlledPortEnabled is false (10.7.5) */
+    PYSEC_R_TOO_SHORT = 18,    /* shorter than an Ethernet header and one octet */
+    PYSEC_R_NO_ROOM = 19,      /* the slot has no room for SecTAG or ICV, or lies outside the buffer */
     PYSEC_NUM_REASONS = 20
 };
 
@@ -205,17 +205,17 @@ const char *pysec_reason_text(int reason);
 /* ---- The SecY --------------------------------------------------------------------------------------------------- */
 
 enum pysec_suite { /* 802.1AE-2018 Table 14-1 */
-    PYSEC_GCM_AES_128 = 0,
-    PYSEC_GCM_AES_256 = 1,
-    PYSEC_GCM_AES_XPN_128 = 2,
-    PYSEC_GCM_AES_XPN_256 = 3
+                   PYSEC_GCM_AES_128 = 0,
+                   PYSEC_GCM_AES_256 = 1,
+                   PYSEC_GCM_AES_XPN_128 = 2,
+                   PYSEC_GCM_AES_XPN_256 = 3
 };
 
 enum pysec_validate { /* validateFrames, 10.7.8 */
-    PYSEC_VALIDATE_NULL = 0,
-    PYSEC_VALIDATE_DISABLED = 1,
-    PYSEC_VALIDATE_CHECK = 2,
-    PYSEC_VALIDATE_STRICT = 3
+                      PYSEC_VALIDATE_NULL = 0,
+                      PYSEC_VALIDATE_DISABLED = 1,
+                      PYSEC_VALIDATE_CHECK = 2,
+                      PYSEC_VALIDATE_STRICT = 3
 };
 
 #define PYSEC_MAX_BYPASS 16
@@ -224,22 +224,22 @@ enum pysec_validate { /* validateFrames, 10.7.8 */
 
 /* The controls of a SecY (10.7.8, 10.7.17). pysec_secy_defaults fills in the standard's defaults. */
 struct pysec_config {
-    uint32_t validate_frames;    /* enum pysec_validate */
-    uint32_t replay_window;      /* 0 .. 2^32-1; XPN suites use at most 2^30-1 of it (10.7.8) */
-    uint32_t common_port_mtu;    /* octets after addresses and EtherType that the common port carries; 0: no limit */
+    uint32_t validate_frames; /* enum pysec_validate */
+    uint32_t replay_window;   /* 0 .. 2^32-1; XPN suites use at most 2^30-1 of it (10.7.8) */
+    uint32_t common_port_mtu; /* octets after addresses and EtherType that the common port carries; 0: no limit */
     uint8_t replay_protect;
-    uint8_t refuse_duplicates;   /* a bitmap also refuses a PN seen before inside the window; needs replay_protect and
-                                    replay_window <= PYSEC_MAX_DUPLICATE_WINDOW */
+    uint8_t refuse_duplicates; /* a bitmap also refuses a PN seen before inside the window; needs replay_protect and
+                                  replay_window <= PYSEC_MAX_DUPLICATE_WINDOW */
     uint8_t protect_frames;
     uint8_t always_include_sci;
     uint8_t use_es;
     uint8_t use_scb;
-    uint8_t vlan_tags_in_clear;  /* 0, 1 or 2: how many VLAN tags stay before the SecTAG, outside the AAD */
+    uint8_t vlan_tags_in_clear; /* 0, 1 or 2: how many VLAN tags stay before the SecTAG, outside the AAD */
     uint8_t controlled_port_enabled;
     uint8_t num_bypass_ethertypes;
     uint8_t num_bypass_addresses;
-    uint8_t bypass_address[16][6];   /* PYSEC_MAX_BYPASS group addresses */
-    uint16_t bypass_ethertype[16];   /* PYSEC_MAX_BYPASS */
+    uint8_t bypass_address[16][6]; /* PYSEC_MAX_BYPASS group addresses */
+    uint16_t bypass_ethertype[16]; /* PYSEC_MAX_BYPASS */
 };
 
 struct pysec_secy;
@@ -304,8 +304,9 @@ int pysec_secy_set_pn_ceiling(struct pysec_secy *secy, const uint8_t ki[16], uin
 int pysec_secy_retire(struct pysec_secy *secy, const uint8_t ki[16]);
 
 /* pysec_secy_protect protects a burst for the common port, pysec_secy_validate validates one from it, in place in
- * arena[0 .. arena_len). num_frames may be any number; PYSEC_MAX_BURST are worked on at a time. Always 0, each frame has its verdict; but
- * PYSEC_E_INVAL with arguments that make no sense. No allocation, no lock held across frames, no system call. */
+ * arena[0 .. arena_len). num_frames may be any number; PYSEC_MAX_BURST are worked on at a time. Always 0, each frame
+ * has its verdict; but PYSEC_E_INVAL with arguments that make no sense. No allocation, no lock held across frames, no
+ * system call. */
 int pysec_secy_protect(struct pysec_secy *secy, uint8_t *arena, size_t arena_len, struct pysec_frame *frames,
                        size_t num_frames);
 int pysec_secy_validate(struct pysec_secy *secy, uint8_t *arena, size_t arena_len, struct pysec_frame *frames,
@@ -341,7 +342,7 @@ struct pysec_sa_status {
     uint64_t pn_threshold; /* transmit */
     uint32_t ssci;
     uint8_t an;
-    uint8_t transmit;      /* 1: a transmit SA */
+    uint8_t transmit; /* 1: a transmit SA */
     uint8_t in_use;
     uint8_t confidentiality; /* transmit */
     uint8_t confidentiality_offset;
@@ -357,11 +358,11 @@ struct pysec_status {
     uint32_t num_retired_kis;   /* remembered */
     uint32_t num_forgotten_kis; /* retired ones pushed out of the bounded memory */
     int suite;
-    uint8_t including_sci;      /* 10.5.3 */
-    uint8_t transmitting;       /* 10.7.21 */
-    uint8_t encoding_an;        /* 255: none */
-    uint8_t exhausted;          /* the encoding SA has no PN left */
-    uint8_t mac_operational;    /* 10.7.4, less the common port's part */
+    uint8_t including_sci;   /* 10.5.3 */
+    uint8_t transmitting;    /* 10.7.21 */
+    uint8_t encoding_an;     /* 255: none */
+    uint8_t exhausted;       /* the encoding SA has no PN left */
+    uint8_t mac_operational; /* 10.7.4, less the common port's part */
     const char *gcm_impl;
 };
 

@@ -31,8 +31,8 @@ struct gcm_key;
 /* One CPU class. */
 struct gcm_impl {
     const char *name;
-    const char *what;  /* one line for people */
-    size_t state_len;  /* octets of expanded key; the memory is 64-octet aligned */
+    const char *what; /* one line for people */
+    size_t state_len; /* octets of expanded key; the memory is 64-octet aligned */
     /* probe returns a priority above 0, or 0 and the reason why this machine cannot run it. */
     int (*probe)(const char **why_not);
     void (*expand)(void *state, const uint8_t *key, size_t key_len);

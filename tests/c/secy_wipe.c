@@ -14,6 +14,7 @@
 #include "pysec.h"
 
 #define MASK 0xa5
+#define MAX_MAPPING (1ul << 30)
 
 static const uint8_t PATTERN[16] = {0x11 ^ MASK, 0x9c ^ MASK, 0x3e ^ MASK, 0x57 ^ MASK, 0x82 ^ MASK, 0xe4 ^ MASK,
                                     0x0b ^ MASK, 0xd6 ^ MASK, 0x48 ^ MASK, 0xf1 ^ MASK, 0x2a ^ MASK, 0x6d ^ MASK,
@@ -51,6 +52,8 @@ static int search(void)
         unsigned long from, to;
         char access[8];
         if (sscanf(line, "%lx-%lx %7s", &from, &to, access) != 3 || access[0] != 'r' || access[1] != 'w')
+            continue;
+        if (to - from > MAX_MAPPING) /* somebody's reserve of addresses, not our heap */
             continue;
         for (unsigned long p = from; p + 16 <= to; p++)
             found += is_pattern((const volatile uint8_t *)p);

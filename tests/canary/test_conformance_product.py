@@ -5,6 +5,7 @@ The vectors are our own and right; the stub stands where the product's SecY stan
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class CountsTwice(SecY):
     def counters(self) -> Counters:
         found = super().counters()
         doubled = tuple(2 * n for n in found.packets_by_verdict)
-        return Counters(doubled, found.packets_by_reason, *(0 for _ in range(4)))
+        return replace(found, packets_by_verdict=doubled)
 
 
 class CountsNothing(SecY):
@@ -61,7 +62,7 @@ class CountsNothing(SecY):
 
     def counters(self) -> Counters:
         found = super().counters()
-        return Counters((0,) * len(found.packets_by_verdict), found.packets_by_reason, *(0 for _ in range(4)))
+        return replace(found, packets_by_verdict=(0,) * len(found.packets_by_verdict))
 
 
 class ForgetsReplay(SecY):

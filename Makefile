@@ -1,0 +1,84 @@
+# Why this exists: every command that a newcomer, a developer or CI types, each doing its own set-up.
+# `make help` lists them. What needs more than a line lives in tools/ and mk/.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+export PYTHON
+PY := .venv/bin/python
+# A number of runs for each fuzz target.
+RUNS ?= 1000000
+# How often the soak kills a sender.
+PYSEC_SOAK_KILLS ?= 1000
+# And how hard hypothesis tries there: long or ci.
+PYSEC_HYPOTHESIS ?= long
+# Further arguments of a target's main command: make test ARGS='-k replay', make demo ARGS=--json
+ARGS ?=
+
+# Expanded when a recipe starts, so that help and clean work on a machine that has nothing. $(error) ends in one line
+# and exit status 2, without a traceback or make's own report after it. $(1): what tools/preflight.sh is to ask for.
+NEED = $(eval missing := $(shell PYTHON='$(PYTHON)' sh tools/preflight.sh $(1)))$(if $(missing),$(error $(missing)))
+
+.PHONY: help run-setup dev-setup need-clang build demo test check lint format lib sanitize fuzz soak fresh arm64 docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run-setup:
+	$(call NEED)@$(PYTHON) tools/setup.py run
+
+dev-setup:
+	$(call NEED)@$(PYTHON) tools/setup.py dev
+
+need-clang:
+	$(call NEED,clang)@:
+
+build: run-setup ## .venv and the compiled core, without the test tools
+
+demo: run-setup ## real traffic between two hosts, protected: pysec lab wire
+	@.venv/bin/pysec lab wire $(ARGS)
+
+test: dev-setup ## every test but the soak; says what was skipped and why
+	@$(PY) -m pytest -m "not soak" $(ARGS)
+
+check: lint ## format, lint, strict types and the fast tests, in less than a minute
+	@$(PY) -m pytest -m "not slow and not soak and not root" --ignore=tests/unit/lab --ignore=tests/unit/bench \
+		tests/arch tests/unit tests/vectors $(ARGS)
+
+lint: dev-setup ## format, lint and strict types alone
+	@sh tools/lint.sh
+
+format: dev-setup ## lay out every Python and C file as lint wants it
+	@sh tools/lint.sh --fix
+
+lib: ## build/lib: libpysec.a, libpysec.so, pysec.h, for C programs; needs no Python
+	$(call NEED,cc)@sh tools/core.sh build/lib lib
+
+sanitize: dev-setup ## unit and property tests against an ASan + UBSan build, after its canary
+	@$(PY) -m pytest tests/unit/test_build_sanitize.py
+	@sh tools/sanitize.sh run tests/unit tests/property $(ARGS)
+
+fuzz: need-clang dev-setup ## libFuzzer on SecTAG parse and on validate, RUNS=N for each, after their canaries
+	@$(PY) -m pytest tests/fuzz/test_fuzz_libfuzzer.py
+	@sh tools/fuzz.sh $(RUNS)
+
+soak: dev-setup ## a sender killed PYSEC_SOAK_KILLS times (1000), and hypothesis for long (half an hour)
+	@PYSEC_SOAK_KILLS=$(PYSEC_SOAK_KILLS) PYSEC_HYPOTHESIS=$(PYSEC_HYPOTHESIS) \
+		$(PY) -m pytest tests/unit/sa/test_kill.py tests/property $(ARGS)
+
+fresh: ## make demo and make test in a new Debian chroot; needs root and debootstrap
+	@sh tools/fresh.sh
+
+arm64: ## cross-compile the core and run it under qemu-aarch64
+	$(call NEED,arm64)@sh tools/arm64.sh
+
+docs: dev-setup ## docs/api from the docstrings, and the table of docs/CONFORMANCE.md
+	@$(PY) tools/apidoc.py docs/api
+	@$(PY) tools/conformance.py
+
+clean: ## remove everything that make made
+	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks *.egg-info
+	rm -f pysec/_native.c pysec/_native*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

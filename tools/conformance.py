@@ -1,0 +1,124 @@
+"""Why this exists: the table in docs/CONFORMANCE.md, clause to code to test, is read out of the tags and never typed.
+
+`python tools/conformance.py` writes the table between the marks of docs/CONFORMANCE.md; `--check` only says whether it
+is as it would be written (exit 1 if not).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TAG = re.compile(r"(802\.1AE-2018|SP 800-38D|RFC \d+) (\d+(?:\.\d+)*)")
+BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
+
+TITLES = {
+    "802.1AE-2018 7.1.2": "SCI and SSCI",
+    "802.1AE-2018 8.2.1": "uniqueness of the SCI",
+    "802.1AE-2018 9.3": "the SecTAG",
+    "802.1AE-2018 9.5": "TCI",
+    "802.1AE-2018 9.6": "AN",
+    "802.1AE-2018 9.7": "SL",
+    "802.1AE-2018 9.8": "PN",
+    "802.1AE-2018 9.9": "SCI, explicit and implied",
+    "802.1AE-2018 9.10": "Secure Data",
+    "802.1AE-2018 9.12": "validation of a PDU",
+    "802.1AE-2018 10.5": "frame generation",
+    "802.1AE-2018 10.5.1": "transmit SA assignment",
+    "802.1AE-2018 10.5.2": "transmit PN, exhaustion",
+    "802.1AE-2018 10.5.3": "SecTAG encoding, Table 10-1",
+    "802.1AE-2018 10.5.4": "protection, octets counted",
+    "802.1AE-2018 10.5.5": "transmit request, frames too long",
+    "802.1AE-2018 10.6": "frame verification",
+    "802.1AE-2018 10.6.1": "receive SA assignment",
+    "802.1AE-2018 10.6.2": "PN recovery, preliminary replay check",
+    "802.1AE-2018 10.6.3": "validation, octets counted",
+    "802.1AE-2018 10.6.4": "replay check update",
+    "802.1AE-2018 10.6.5": "receive indication, verdicts, PN state",
+    "802.1AE-2018 10.7.4": "controlled port status",
+    "802.1AE-2018 10.7.5": "ControlledPortEnabled",
+    "802.1AE-2018 10.7.7": "verification capabilities",
+    "802.1AE-2018 10.7.8": "validateFrames, replayProtect, replayWindow",
+    "802.1AE-2018 10.7.9": "verification statistics",
+    "802.1AE-2018 10.7.10": "validation statistics",
+    "802.1AE-2018 10.7.11": "receive SC creation",
+    "802.1AE-2018 10.7.13": "receive SA creation",
+    "802.1AE-2018 10.7.14": "receive SA status",
+    "802.1AE-2018 10.7.15": "receive SA control",
+    "802.1AE-2018 10.7.17": "generation controls",
+    "802.1AE-2018 10.7.18": "generation statistics",
+    "802.1AE-2018 10.7.19": "protection statistics",
+    "802.1AE-2018 10.7.21": "transmit SC status",
+    "802.1AE-2018 10.7.22": "transmit SA creation",
+    "802.1AE-2018 10.7.23": "transmit SA status",
+    "802.1AE-2018 10.7.24": "transmit SA control",
+    "802.1AE-2018 10.7.25": "cipher suite capabilities, offsets",
+    "802.1AE-2018 10.7.28": "SAK creation",
+    "802.1AE-2018 14.5": "GCM-AES-128 and -256: IV, AAD, offset",
+    "802.1AE-2018 14.7": "XPN suites: IV from SSCI, PN, salt",
+    "RFC 5116 3.2": "formation of nonces",
+    "SP 800-38D 5.2.1.1": "lengths",
+    "SP 800-38D 6.3": "multiplication of blocks",
+    "SP 800-38D 7.1": "authenticated encryption",
+    "SP 800-38D 7.2": "authenticated decryption",
+    "SP 800-38D 8": "uniqueness of IV and key",
+    "SP 800-38D 8.2.1": "deterministic construction",
+    "SP 800-38D 8.3": "number of invocations",
+}
+
+
+def tags(path: Path) -> set[str]:
+    """The clause tags of a file, those that a line break cuts in two included."""
+    text = re.sub(r"\s*\n[\s*#/]*", " ", path.read_text("utf-8"))
+    return {f"{standard} {clause}" for standard, clause in TAG.findall(text)}
+
+
+def collect(globs: tuple[str, ...]) -> dict[str, list[str]]:
+    """Tag -> files below the root that bear it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for pattern in globs:
+        for path in sorted(ROOT.glob(pattern)):
+            if path.name != "_native.c" and "arch" not in path.parts:
+                for tag in tags(path):
+                    found[tag].append(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def order(tag: str) -> tuple[str, list[int]]:
+    """Standards in order, clauses as numbers."""
+    standard, _, clause = tag.rpartition(" ")
+    return standard, [int(part) for part in clause.split(".")]
+
+
+def table() -> str:
+    """The table, as Markdown."""
+    code = collect(("csrc/**/*.[ch]", "pysec/**/*.py"))
+    tests = collect(("tests/**/test_*.py",))
+    rows = ["| clause | what | code | tests |", "|---|---|---|---|"]
+    for tag in sorted(code, key=order):
+        where = ", ".join(f"`{name}`" for name in code[tag])
+        proof = ", ".join(f"`{name.removeprefix('tests/')}`" for name in tests.get(tag, ["none"]))
+        rows.append(f"| {tag} | {TITLES.get(tag, '')} | {where} | {proof} |")
+    return "\n".join(rows)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the table, or with --check compare it."""
+    path = ROOT / "docs" / "CONFORMANCE.md"
+    before = path.read_text("utf-8")
+    head, _, rest = before.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    after = f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+    if arguments == ["--check"]:
+        if after != before:
+            print("docs/CONFORMANCE.md: the table is not up to date: run `make docs`")
+        return int(after != before)
+    path.write_text(after, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
