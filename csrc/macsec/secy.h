@@ -131,7 +131,7 @@ struct work {
     uint64_t pn;
     uint32_t data; /* arena offset of the Secure Data */
     uint32_t data_len;
-    uint16_t group;
+    uint16_t key; /* number of the key, in validate */
     uint16_t msg; /* index into the lane's messages */
     uint8_t tci_an;
     uint8_t tag_len;

@@ -4,7 +4,7 @@
  * frames of a key at once:
  *
  *   examine   parse, find the SC and SA, recover the PN, preliminary replay check      10.6 a) to f), 9.12
- *   open      the cipher, once for each SA that the burst has frames of                10.6.3
+ *   open      the cipher, once for each key that the burst has frames of               10.6.3
  *   commit    in frame order: replay check, verdict, PN state, deliver                 10.6.4, 10.6.5
  *
  * What can be seen from outside is the same as with one frame at a time. Commit makes the replay check as if nothing
@@ -77,59 +77,44 @@ static void no_sa(const struct rx_burst *burst, struct pysec_frame *frame, const
     conclude(frame, PYSEC_V_IN_NO_SA, reason, PYSEC_A_CONTROLLED);
 }
 
-/* index_slot gives the place of an SA in the index of groups: its own, or the empty one where it belongs. */
-static uint16_t *index_slot(struct rx_burst *burst, const struct rx_sa *sa)
+/* track_of gives what the burst knows of an SA. */
+static struct rx_track *track_of(struct rx_burst *burst, struct rx_sa *sa)
 {
-    uint32_t slot = (uint32_t)((uintptr_t)sa / 64) * 2654435761u >> 16;
-    for (;; slot++) {
-        uint16_t *entry = &burst->group_index[slot % NUM_GROUP_SLOTS];
-        if (*entry == 0 || burst->groups[*entry - 1].sa == sa)
-            return entry;
+    uint32_t known = burst->sas.num;
+    struct rx_track *track = &burst->track[number_of(&burst->sas, sa)];
+    if (burst->sas.num > known) {
+        track->lowest_pn = track->best_lowest_pn = atomic_load(&sa->lowest_pn);
+        track->next_pn = atomic_load(&sa->next_pn);
     }
+    return track;
 }
 
-/* group_of gives the group of this burst's frames that have the same SA. Frames mostly come in runs of one SA, so the
- * index is only made when there is a second. */
-static struct rx_group *group_of(struct rx_burst *burst, struct rx_sa *sa)
+/* count_message counts one more message under the key of an SA and returns the number of the key. */
+static uint16_t count_message(struct rx_burst *burst, const struct rx_sa *sa)
 {
-    struct rx_group *groups = burst->groups;
-    if (burst->num_groups && groups[burst->last_group].sa == sa)
-        return &groups[burst->last_group];
-    if (burst->num_groups == 1) {
-        memset(burst->group_index, 0, sizeof burst->group_index);
-        *index_slot(burst, groups[0].sa) = 1;
-    }
-    uint16_t *entry = burst->num_groups ? index_slot(burst, sa) : NULL;
-    if (entry && *entry) {
-        burst->last_group = *entry - 1u;
-        return &groups[burst->last_group];
-    }
-    burst->last_group = burst->num_groups++;
-    if (entry)
-        *entry = (uint16_t)burst->num_groups;
-    struct rx_group *fresh = &groups[burst->last_group];
-    *fresh = (struct rx_group){.sa = sa};
-    fresh->lowest_pn = atomic_load(&sa->lowest_pn);
-    fresh->next_pn = atomic_load(&sa->next_pn);
-    fresh->best_lowest_pn = fresh->lowest_pn;
-    return fresh;
+    uint32_t known = burst->keys.num;
+    uint32_t number = number_of(&burst->keys, sa->key);
+    if (burst->keys.num > known)
+        burst->key[number].num_msgs = 0;
+    burst->key[number].num_msgs++;
+    return (uint16_t)number;
 }
 
 /* is_recovery_certain recovers the PN, and says whether it would be the same if all the frames before in this burst
  * proved valid. As recovery only rises with the lowest acceptable PN, the two ends tell for all between. */
-static bool is_recovery_certain(const struct rx_burst *burst, struct rx_group *group, const struct sectag *tag,
+static bool is_recovery_certain(const struct rx_burst *burst, struct rx_track *track, const struct sectag *tag,
                                 uint64_t *pn)
 {
     *pn = tag->pn;
     if (burst->secy->xpn) {
-        *pn = xpn_recover(group->lowest_pn, tag->pn);
-        if (xpn_recover(group->best_lowest_pn, tag->pn) != *pn)
+        *pn = xpn_recover(track->lowest_pn, tag->pn);
+        if (xpn_recover(track->best_lowest_pn, tag->pn) != *pn)
             return false;
     }
-    if (*pn != 0 && !pn_less(*pn, group->next_pn))
-        group->next_pn = *pn + 1;
+    if (*pn != 0 && !pn_less(*pn, track->next_pn))
+        track->next_pn = *pn + 1;
     /* Not only when nextPN rises: the window may have become smaller since the last frame. */
-    group->best_lowest_pn = lowest_after(group->best_lowest_pn, group->next_pn, burst->controls->window);
+    track->best_lowest_pn = lowest_after(track->best_lowest_pn, track->next_pn, burst->controls->window);
     return true;
 }
 
@@ -162,10 +147,9 @@ static enum step find_sa(const struct rx_burst *burst, struct pysec_frame *frame
 }
 
 /* wants_cipher says whether the cipher can say anything about a frame (802.1AE-2018 10.6.3). */
-static bool wants_cipher(const struct rx_burst *burst, const struct work *work)
+static bool wants_cipher(const struct rx_burst *burst, const struct rx_track *track, const struct work *work)
 {
-    bool late = burst->controls->config.replay_protect &&
-                pn_less(work->pn, burst->groups[work->group].lowest_pn); /* 802.1AE-2018 10.6.2 */
+    bool late = burst->controls->config.replay_protect && pn_less(work->pn, track->lowest_pn); /* 802.1AE-2018 10.6.2 */
     bool ours = (work->tci_an & (TCI_E | TCI_C)) != TCI_C;
     return burst->validates && ours && !late && work->pn != 0;
 }
@@ -219,14 +203,13 @@ static enum step examine(struct rx_burst *burst, struct pysec_frame *frame, stru
     if (step == STEP_DONE)
         return step;
 
-    struct rx_group *group = group_of(burst, work->sa);
-    if (!is_recovery_certain(burst, group, &tag, &work->pn))
+    struct rx_track *track = track_of(burst, work->sa);
+    if (!is_recovery_certain(burst, track, &tag, &work->pn))
         return STEP_CUT;
     frame->pn = work->pn;
-    work->group = (uint16_t)(group - burst->groups);
-    if (!wants_cipher(burst, work))
+    if (!wants_cipher(burst, track, work))
         return STEP_COMMIT;
-    group->num_msgs++;
+    work->key = count_message(burst, work->sa);
     return STEP_OPEN;
 }
 
@@ -269,22 +252,19 @@ static void open_all(struct rx_burst *burst, struct pysec_frame *frames, size_t 
 {
     struct lane *lane = burst->lane;
     uint16_t at = 0;
-    for (uint32_t g = 0; g < burst->num_groups; g++) {
-        burst->groups[g].first_msg = burst->groups[g].fill = at;
-        at = (uint16_t)(at + burst->groups[g].num_msgs);
+    for (uint32_t k = 0; k < burst->keys.num; k++) {
+        burst->key[k].first_msg = burst->key[k].fill = at;
+        at = (uint16_t)(at + burst->key[k].num_msgs);
     }
     for (size_t i = 0; i < num_frames; i++) {
         struct work *work = &lane->work[i];
         if (work->step != STEP_OPEN)
             continue;
-        work->msg = burst->groups[work->group].fill++;
+        work->msg = burst->key[work->key].fill++;
         describe(burst, &frames[i], work, &lane->msgs[work->msg]);
     }
-    for (uint32_t g = 0; g < burst->num_groups; g++) {
-        const struct rx_group *group = &burst->groups[g];
-        if (group->num_msgs)
-            gcm_open(group->sa->key, &lane->msgs[group->first_msg], group->num_msgs);
-    }
+    for (uint32_t k = 0; k < burst->keys.num; k++)
+        gcm_open(burst->keys.pointer[k], &lane->msgs[burst->key[k].first_msg], burst->key[k].num_msgs);
     for (size_t i = 0; i < num_frames; i++)
         if (lane->work[i].step == STEP_OPEN)
             put_vlan_back(burst, &frames[i], &lane->work[i]);
@@ -390,8 +370,8 @@ static size_t validate_some(struct rx_burst *burst, struct pysec_frame *frames, 
 {
     struct lane *lane = burst->lane;
     size_t n = 0;
-    burst->num_groups = 0;
-    burst->last_group = 0;
+    numbering_clear(&burst->sas);
+    numbering_clear(&burst->keys);
     for (; n < num_frames; n++) {
         enum step step = examine(burst, &frames[n], &lane->work[n]);
         if (step == STEP_CUT)

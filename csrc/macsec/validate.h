@@ -2,9 +2,8 @@
 #ifndef PYSEC_MACSEC_VALIDATE_H
 #define PYSEC_MACSEC_VALIDATE_H
 
+#include "numbering.h"
 #include "secy.h"
-
-#define NUM_GROUP_SLOTS (2 * PYSEC_MAX_BURST)
 
 /* How far a frame has come. */
 enum step {
@@ -14,12 +13,16 @@ enum step {
     STEP_CUT     /* it must wait for the frames before it */
 };
 
-/* The frames of one SA in a burst. */
-struct rx_group {
-    struct rx_sa *sa;
+/* What a burst knows of one of its SAs. */
+struct rx_track {
     uint64_t lowest_pn;      /* as the burst found it */
     uint64_t next_pn;        /* if all frames so far prove valid */
     uint64_t best_lowest_pn; /* likewise */
+};
+
+/* The messages of a burst under one key: one call to the cipher. The members of a CA share a SAK, so that there is
+ * mostly one key however many SCs there are. */
+struct rx_key {
     uint16_t num_msgs, first_msg, fill;
 };
 
@@ -32,9 +35,9 @@ struct rx_burst {
     size_t arena_len;
     enum pysec_reason closed;
     bool strict, validates;
-    uint32_t num_groups, last_group;
-    uint16_t group_index[NUM_GROUP_SLOTS]; /* hash by SA -> group + 1 */
-    struct rx_group groups[PYSEC_MAX_BURST];
+    struct numbering sas, keys;
+    struct rx_track track[PYSEC_MAX_BURST]; /* by number of the SA */
+    struct rx_key key[PYSEC_MAX_BURST];     /* by number of the key */
 };
 
 /* fetch_ahead asks for the cache lines that the frames of a burst will need when they come from many SCs: first the
