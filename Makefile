@@ -12,6 +12,8 @@ PY := .venv/bin/python
 RUNS ?= 1000000
 # How often the soak kills a sender.
 PYSEC_SOAK_KILLS ?= 1000
+# How often it interrupts the demo, by each signal in each mode.
+PYSEC_LAB_SHOTS ?= 20
 # And how hard hypothesis tries there: long or ci.
 PYSEC_HYPOTHESIS ?= long
 # Further arguments of a target's main command: make test ARGS='-k replay', make demo ARGS=--json
@@ -64,9 +66,10 @@ fuzz: need-clang dev-setup ## libFuzzer on SecTAG parse and on validate, RUNS=N 
 	@$(PY) -m pytest tests/fuzz/test_fuzz_libfuzzer.py
 	@sh tools/fuzz.sh $(RUNS)
 
-soak: dev-setup ## a sender killed PYSEC_SOAK_KILLS times (1000), and hypothesis for long (half an hour)
-	@PYSEC_SOAK_KILLS=$(PYSEC_SOAK_KILLS) PYSEC_HYPOTHESIS=$(PYSEC_HYPOTHESIS) \
-		$(PY) -m pytest tests/unit/sa/test_kill.py tests/property $(ARGS)
+soak: dev-setup ## what takes long: more canaries, a sender killed PYSEC_SOAK_KILLS times (1000), hypothesis for long
+	@PYSEC_SOAK_KILLS=$(PYSEC_SOAK_KILLS) $(PY) -m pytest -m soak $(ARGS)
+	@PYSEC_HYPOTHESIS=$(PYSEC_HYPOTHESIS) PYSEC_LAB_SHOTS=$(PYSEC_LAB_SHOTS) \
+		$(PY) -m pytest tests/property tests/unit/lab/test_lab_interrupt.py $(ARGS)
 
 fresh: ## make demo and make test in a new Debian chroot; needs root and debootstrap
 	@sh tools/fresh.sh

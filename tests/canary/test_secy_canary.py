@@ -62,6 +62,7 @@ MORE_FAULTS = {
 }  # fmt: skip
 
 
+@pytest.mark.soak
 def test_a_right_core_is_not_blamed(tmp_path: Path) -> None:
     """Without a fault the same tests pass, in the same place and built the same way."""
     status, said = run_tests(make_package(tmp_path, CSRC), f"{BURSTS}::test_one_mood", LIFE, UNIT)
@@ -83,7 +84,7 @@ def test_a_fault_is_found(tmp_path: Path, fault: str) -> None:
     check(tmp_path, FAULTS[fault])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("fault", MORE_FAULTS, ids=lambda fault: fault.replace(" ", "-"))
 def test_another_fault_is_found(tmp_path: Path, fault: str) -> None:
     """Others that a burst, a retired key or a window could hide."""

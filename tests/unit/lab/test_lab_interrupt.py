@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-SHOTS = 5
+SHOTS = int(os.environ.get("PYSEC_LAB_SHOTS", "3"))
 PATIENCE_S = 10.0
 MARK = "PYSEC_LAB_TEST_MARK"
 COMMAND = [sys.executable, "-m", "pysec.cli.main", "lab", "wire", "--seconds", "0.4", "--rate", "2000"]

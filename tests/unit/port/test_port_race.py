@@ -61,6 +61,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("fault", FAULTS)
 def test_canary(tmp_path: Path, fault: str) -> None:
     for file, old, new in FAULTS[fault]:
