@@ -42,8 +42,8 @@ build: run-setup ## .venv and the compiled core, without the test tools
 demo: run-setup ## real traffic between two hosts, protected: pysec lab wire
 	@.venv/bin/pysec lab wire $(ARGS)
 
-test: dev-setup ## every test but the soak; says what was skipped and why
-	@$(PY) -m pytest -m "not soak" $(ARGS)
+test: dev-setup ## every test but those of sanitize, fuzz and soak; says what was skipped and why
+	@$(PY) -m pytest -m "not soak and not target" $(ARGS)
 
 check: lint ## format, lint, strict types and the fast tests, in less than a minute
 	@$(PY) -m pytest -m "not slow and not soak and not root" --ignore=tests/unit/lab --ignore=tests/unit/bench \

@@ -32,7 +32,7 @@ enum pysec_error {
     PYSEC_E_EXIST = -4,       /* the name is taken by something else */
     PYSEC_E_KI_REUSED = -5,   /* this key identifier was used with another SAK, or this SAK under another one */
     PYSEC_E_PN_USED = -6,     /* the packet numbers asked for may have been used already */
-    PYSEC_E_FULL = -7,        /* the configured number of SCs, SAKs or frames is reached */
+    PYSEC_E_FULL = -7,        /* the configured number of receive SCs is reached */
     PYSEC_E_SSCI = -8,        /* another SCI has this SSCI with the same SAK (802.1AE-2018 10.7.13) */
     PYSEC_E_UNSUPPORTED = -9, /* this CPU or system cannot do it */
     PYSEC_E_NONCE = -10,      /* a nonce did not rise, or none is left (SP 800-38D 8.2.1, 8.3) */
@@ -304,9 +304,9 @@ int pysec_secy_set_pn_ceiling(struct pysec_secy *secy, const uint8_t ki[16], uin
 int pysec_secy_retire(struct pysec_secy *secy, const uint8_t ki[16]);
 
 /* pysec_secy_protect protects a burst for the common port, pysec_secy_validate validates one from it, in place in
- * arena[0 .. arena_len). num_frames may be any number; PYSEC_MAX_BURST are worked on at a time. Always 0, each frame
- * has its verdict; but PYSEC_E_INVAL with arguments that make no sense. No allocation, no lock held across frames, no
- * system call. */
+ * arena[0 .. arena_len), of which the first 4 GiB count. num_frames may be any number; PYSEC_MAX_BURST are worked on at
+ * a time. Always 0, each frame has its verdict; but PYSEC_E_INVAL with arguments that make no sense. No allocation, no
+ * lock held across frames, no system call. */
 int pysec_secy_protect(struct pysec_secy *secy, uint8_t *arena, size_t arena_len, struct pysec_frame *frames,
                        size_t num_frames);
 int pysec_secy_validate(struct pysec_secy *secy, uint8_t *arena, size_t arena_len, struct pysec_frame *frames,

@@ -9,6 +9,10 @@
  * Where a send would block, the direction waits, and whoever feeds it feels that; only the uncontrolled port is never
  * waited for, so that it cannot stand in the way of data.
  *
+ * A port belongs to the process that made it. In a process forked off from that one it cannot be started, stopping it
+ * does nothing, and it counts as not running; freeing it there closes and wipes only what is that process's own, so
+ * the port goes on in the process that made it.
+ *
  * build.py gives the part between the two CFFI marks to cffi as it stands, so it holds declarations only.
  */
 #ifndef PYSEC_PORT_H
@@ -32,7 +36,8 @@ struct pysec_port;
 
 /* What a port is made of. A descriptor is one of: a packet socket (SOCK_RAW), a TAP interface (IFF_NO_PI, without
  * IFF_VNET_HDR), or a local socket that keeps message boundaries (SOCK_SEQPACKET or SOCK_DGRAM). The port works on
- * duplicates, so the caller may close its own; a TAP is made non-blocking. */
+ * duplicates, so the caller may close its own; a TAP is made non-blocking. An empty message on a local socket is a
+ * frame, and refused; only those sent right before a SOCK_SEQPACKET socket is closed may be taken for the close. */
 struct pysec_port_options {
     int common_fd;         /* the wire */
     int controlled_fd;     /* what the host uses */
@@ -50,7 +55,8 @@ struct pysec_port_direction {
     uint64_t octets_in;         /* in those */
     uint64_t frames_out;        /* handed on: to the common port, or to the controlled port */
     uint64_t octets_out;        /* in those */
-    uint64_t refused;           /* the SecY did not let them pass; its counters say why */
+    uint64_t refused;           /* the SecY did not let them pass, and its counters say why; or an empty message from
+                                   the uncontrolled port, which no SecY sees */
     uint64_t too_long;          /* longer than the port takes: dropped */
     uint64_t own;               /* left by this interface instead of arriving, sent by others here: passed over */
     uint64_t failed;            /* the system would not take them; last_error says why */
@@ -80,14 +86,17 @@ void pysec_port_defaults(struct pysec_port_options *options);
  * option out of range, PYSEC_E_UNSUPPORTED for a descriptor of another kind, PYSEC_E_SYS if the system refuses. */
 int pysec_port_new(struct pysec_port **out, struct pysec_secy *secy, const struct pysec_port_options *options);
 
-/* pysec_port_start starts both threads, with all signals blocked in them. A running port: 0, nothing changes. */
+/* pysec_port_start starts both threads, with all signals blocked in them. A running port: 0, nothing changes.
+ * PYSEC_E_BUSY in a process forked off from the one that made the port. */
 int pysec_port_start(struct pysec_port *port);
 
 /* pysec_port_stop ends both threads and waits for them: each finishes the burst in hand, unless it is waiting for
- * room. A port that stands still: 0, nothing changes. It may be started again. */
+ * room. A port that stands still: 0, nothing changes. It may be started again.
+ * In a process forked off: 0, nothing changes. */
 int pysec_port_stop(struct pysec_port *port);
 
-/* pysec_port_free stops the port, closes its duplicates and wipes its buffers. */
+/* pysec_port_free stops the port, closes its duplicates and wipes its buffers; in a process forked off it does not
+ * stop it. */
 void pysec_port_free(struct pysec_port *port);
 
 /* pysec_port_get_stats reads the counters. Each is whole; together they are a snapshot only when nothing moves. */

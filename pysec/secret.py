@@ -19,7 +19,7 @@ class Secret:
     __slots__ = ("_octets",)
 
     def __init__(self, octets: bytes | bytearray | memoryview) -> None:
-        self._octets = bytearray(octets)
+        self._octets = bytearray(memoryview(octets))  # a number would make as many zeros of itself
 
     @classmethod
     def from_hex(cls, text: str) -> Self:

@@ -62,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marks that pyproject.toml does not, and refuse the wrong build."""
     config.option.importmode = "importlib"
     config.addinivalue_line("markers", "soak: proofs by repetition; left to make soak and a slice in CI")
+    config.addinivalue_line("markers", "target: a canary that its own make target runs first; make test leaves it out")
     config.addinivalue_line("markers", "frame: of the project's build and repository, not of the code it ships")
     below = config.getoption("--require-native")
     if below:

@@ -11,6 +11,8 @@
 
 bool frame_is_sound(struct pysec_frame *frame, size_t arena_len, enum pysec_verdict malformed)
 {
+    if (arena_len > UINT32_MAX) /* offsets have 32 bits, and so have the sums that are made of them */
+        arena_len = UINT32_MAX;
     bool in_arena = frame->slot <= arena_len && frame->slot_len <= arena_len - frame->slot;
     bool in_slot = in_arena && frame->offset >= frame->slot && frame->offset - frame->slot <= frame->slot_len &&
                    frame->len <= frame->slot_len - (frame->offset - frame->slot);

@@ -15,15 +15,21 @@ static bool is_pn(const struct pysec_secy *secy, uint64_t pn)
     return pn >= 1 && pn <= secy->last_pn;
 }
 
-/* ssci_is_free says whether no other SCI has this SSCI with this SAK (802.1AE-2018 10.7.13, 10.7.22). */
+/* ssci_is_free says whether an SCI may have this SSCI with this SAK (802.1AE-2018 10.7.13, 10.7.22): no other SCI has
+ * it, and no SA that has ended had it, or had this SCI with another. For the IVs come of it, and some were used. */
 static bool ssci_is_free(const struct pysec_secy *secy, const struct sak *sak, uint64_t sci, uint32_t ssci)
 {
     if (!secy->xpn)
         return true;
     if (sak->tx_sa && sak->tx_sa->ssci == ssci && secy->sci != sci)
         return false;
+    if (sak->transmitted && (sak->tx_ssci == ssci) != (secy->sci == sci))
+        return false;
     for (const struct rx_sa *sa = sak->rx_sas; sa; sa = sa->next_of_sak)
-        if (sa->ssci == ssci && sa->sc->sci != sci)
+        if (sa->ssci == ssci && sa->sci != sci)
+            return false;
+    for (const struct rx_sa *past = secy->first_past; past; past = past->next_of_sak)
+        if (past->sak == sak && (past->ssci == ssci) != (past->sci == sci))
             return false;
     return true;
 }
@@ -58,8 +64,7 @@ static void rx_sa_unlink(struct pysec_secy *secy, struct rx_sa *sa)
     *link = sa->next_of_sak;
 }
 
-/* rx_sa_end makes a record of an SA that no burst can see any more: where its packet numbers stand, and nothing else.
- * Without it, whoever recorded frames could have them accepted again when the KI comes back. */
+/* rx_sa_end ends an SA that no burst can see any more: its packet numbers are remembered, everything else is gone. */
 static void rx_sa_end(struct pysec_secy *secy, struct rx_sa *sa)
 {
     free(atomic_load(&sa->seen));
@@ -67,23 +72,7 @@ static void rx_sa_end(struct pysec_secy *secy, struct rx_sa *sa)
     wipe(&sa->iv, sizeof sa->iv);
     sa->key = NULL;
     sa->sc = NULL;
-    sa->next_of_sak = sa->sak->past_rx_sas;
-    sa->sak->past_rx_sas = sa;
-    secy->num_past_rx_sas++;
-}
-
-/* take_past takes the record of an SC out of a SAK's; NULL if there is none. */
-static struct rx_sa *take_past(struct pysec_secy *secy, struct sak *sak, uint64_t sci)
-{
-    struct rx_sa **link = &sak->past_rx_sas;
-    while (*link && (*link)->sci != sci)
-        link = &(*link)->next_of_sak;
-    struct rx_sa *past = *link;
-    if (past) {
-        *link = past->next_of_sak;
-        secy->num_past_rx_sas--;
-    }
-    return past;
+    past_add(secy, sa);
 }
 
 static void tx_sa_unlink(struct pysec_secy *secy, struct tx_sa *sa)
@@ -100,6 +89,7 @@ static void tx_sa_free(struct tx_sa *sa)
     if (!sa)
         return;
     sa->sak->tx_next_pn = atomic_load(&sa->next_pn);
+    sa->sak->tx_ssci = sa->ssci;
     sa->sak->transmitted = true;
     wipe(sa, sizeof *sa);
     free(sa);
@@ -173,21 +163,20 @@ int pysec_secy_delete_receive_sc(struct pysec_secy *secy, uint64_t sci)
 
 /* ---- receive SAs */
 
-/* raise_lowest_pn raises the lowest acceptable PN of an SA that bursts may be using, and nextPN with it. */
+/* raise_lowest_pn raises the lowest acceptable PN of an SA that bursts may be using. */
 static void raise_lowest_pn(struct rx_sa *sa, uint64_t lowest_pn)
 {
-    while (atomic_flag_test_and_set_explicit(&sa->replay_lock, memory_order_acquire))
-        ;
+    replay_lock(sa);
     if (pn_less(atomic_load(&sa->lowest_pn), lowest_pn))
         atomic_store(&sa->lowest_pn, lowest_pn);
-    atomic_flag_clear_explicit(&sa->replay_lock, memory_order_release);
+    replay_unlock(sa);
 }
 
 /* continue_past has a new SA go on where an earlier one with the same KI and SCI stopped, if the caller's lowest PN
  * lies below that. */
 static void continue_past(struct pysec_secy *secy, struct rx_sa *sa)
 {
-    struct rx_sa *past = take_past(secy, sa->sak, sa->sci);
+    struct rx_sa *past = past_take(secy, sa->sak, sa->sci);
     if (!past)
         return;
     uint64_t lowest = atomic_load(&past->lowest_pn), next = atomic_load(&past->next_pn);
@@ -316,6 +305,25 @@ static void raise_next_pn(struct tx_sa *sa, uint64_t floor)
         ;
 }
 
+/* move_ceiling sets the ceiling of a transmit SA. A burst that is at work may have read the old one, so when it falls
+ * the packet numbers are looked at again once every such burst has ended. */
+static int move_ceiling(struct pysec_secy *secy, struct tx_sa *sa, uint64_t ceiling)
+{
+    uint64_t before = atomic_load(&sa->ceiling);
+    if (ceiling && pn_less(ceiling, atomic_load(&sa->next_pn)))
+        return PYSEC_E_PN_USED;
+    atomic_store(&sa->ceiling, ceiling);
+    if (ceiling && pn_less(ceiling, before)) { /* 0 counts as 2^64: no ceiling */
+        secy_quiesce(secy);
+        if (pn_less(ceiling, atomic_load(&sa->next_pn))) {
+            atomic_store(&sa->ceiling, before);
+            return PYSEC_E_PN_USED;
+        }
+    }
+    atomic_fetch_and(&sa->events, ~(1u << PYSEC_EV_PN_CEILING | 1u << (8 + PYSEC_EV_PN_CEILING)));
+    return 0;
+}
+
 static int create_tx_sa(struct pysec_secy *secy, uint32_t an, const uint8_t *ki, uint64_t next_pn, uint32_t ssci,
                         bool confidentiality, uint64_t ceiling, uint64_t threshold)
 {
@@ -327,9 +335,7 @@ static int create_tx_sa(struct pysec_secy *secy, uint32_t an, const uint8_t *ki,
         if (sa->an != an || sa->confidentiality != confidentiality || (secy->xpn && sa->ssci != ssci))
             return PYSEC_E_EXIST;
         raise_next_pn(sa, next_pn);
-        if (ceiling)
-            atomic_store(&sa->ceiling, ceiling);
-        return 0;
+        return ceiling ? move_ceiling(secy, sa, ceiling) : 0;
     }
     if (sak->transmitted && pn_less(next_pn, sak->tx_next_pn))
         return PYSEC_E_PN_USED;
@@ -376,7 +382,8 @@ int pysec_secy_create_transmit_sa(struct pysec_secy *secy, uint32_t an, const ui
 }
 
 /* 802.1AE-2018 10.7.24. No quiet point on the switch: a burst that began with the old SA ends with it, and packet
- * numbers of the two SAs are apart. Stopping waits, so that nothing is sent after this returns. */
+ * numbers of the two SAs are apart. Stopping waits, also for an SA that another has replaced meanwhile, so that nothing
+ * is sent with it after this returns. */
 int pysec_secy_enable_transmit(struct pysec_secy *secy, const uint8_t ki[16], int enable)
 {
     pthread_mutex_lock(&secy->control);
@@ -384,8 +391,9 @@ int pysec_secy_enable_transmit(struct pysec_secy *secy, const uint8_t ki[16], in
     struct tx_sa *sa = sak ? sak->tx_sa : NULL;
     if (sa && enable)
         atomic_store(&secy->encoding, sa);
-    if (sa && !enable && atomic_load(&secy->encoding) == sa) {
-        atomic_store(&secy->encoding, NULL);
+    if (sa && !enable) {
+        if (atomic_load(&secy->encoding) == sa)
+            atomic_store(&secy->encoding, NULL);
         secy_quiesce(secy);
     }
     pthread_mutex_unlock(&secy->control);
@@ -399,13 +407,7 @@ int pysec_secy_set_pn_ceiling(struct pysec_secy *secy, const uint8_t ki[16], uin
     pthread_mutex_lock(&secy->control);
     struct sak *sak = sak_find_installed(secy, ki);
     struct tx_sa *sa = sak ? sak->tx_sa : NULL;
-    int error = sa ? 0 : PYSEC_E_NOENT;
-    if (sa && pn_ceiling && pn_less(pn_ceiling, atomic_load(&sa->next_pn)))
-        error = PYSEC_E_PN_USED;
-    if (!error) {
-        atomic_store(&sa->ceiling, pn_ceiling);
-        atomic_fetch_and(&sa->events, ~(1u << PYSEC_EV_PN_CEILING | 1u << (8 + PYSEC_EV_PN_CEILING)));
-    }
+    int error = sa ? move_ceiling(secy, sa, pn_ceiling) : PYSEC_E_NOENT;
     pthread_mutex_unlock(&secy->control);
     return error;
 }

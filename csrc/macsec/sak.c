@@ -23,7 +23,7 @@ static struct sak **bucket_of(struct pysec_secy *secy, const uint8_t ki[KI_LEN])
 
 struct sak *sak_find(const struct pysec_secy *secy, const uint8_t ki[KI_LEN])
 {
-    struct sak *sak = *bucket_of((struct pysec_secy *)secy, ki);
+    struct sak *sak = ki ? *bucket_of((struct pysec_secy *)secy, ki) : NULL;
     while (sak && memcmp(sak->ki, ki, KI_LEN) != 0)
         sak = sak->next_in_bucket;
     return sak;
@@ -59,12 +59,7 @@ static void forget(struct pysec_secy *secy, struct sak *sak)
     while (*link != sak)
         link = &(*link)->next_in_bucket;
     *link = sak->next_in_bucket;
-    while (sak->past_rx_sas) {
-        struct rx_sa *past = sak->past_rx_sas;
-        sak->past_rx_sas = past->next_of_sak;
-        secy->num_past_rx_sas--;
-        free(past);
-    }
+    past_drop_of(secy, sak);
     gcm_key_free(sak->key);
     wipe(sak, sizeof *sak);
     free(sak);
@@ -79,12 +74,16 @@ void sak_retire(struct pysec_secy *secy, struct sak *sak)
     *(secy->newest ? &secy->newest->newer : &secy->oldest) = sak;
     secy->newest = sak;
     secy->num_retired++;
-    while (secy->num_retired > MAX_RETIRED_KIS || (secy->num_retired > 1 && secy->num_past_rx_sas > MAX_PAST_RX_SAS)) {
-        struct sak *oldest = secy->oldest;
-        unlink_retired(secy, oldest);
-        forget(secy, oldest);
-        secy->num_forgotten++;
-    }
+    if (secy->num_retired <= MAX_RETIRED_KIS)
+        return;
+    struct sak *victim = secy->oldest; /* one that never transmitted has the least to remember */
+    while (victim && victim->transmitted)
+        victim = victim->newer;
+    if (!victim)
+        victim = secy->oldest;
+    unlink_retired(secy, victim);
+    forget(secy, victim);
+    secy->num_forgotten++;
 }
 
 void sak_free_all(struct pysec_secy *secy)

@@ -56,8 +56,8 @@ static struct controls *controls_new(const struct pysec_config *config, bool xpn
 int pysec_secy_new(struct pysec_secy **out, uint64_t sci, int suite, const struct pysec_config *config,
                    uint32_t max_receive_channels, const char *impl, uint64_t seed)
 {
-    if (sci == SCI_NONE || suite < PYSEC_GCM_AES_128 || suite > PYSEC_GCM_AES_XPN_256 || max_receive_channels < 1 ||
-        max_receive_channels > MAX_RECEIVE_CHANNELS || check_config(config, sci))
+    if (!out || !config || sci == SCI_NONE || suite < PYSEC_GCM_AES_128 || suite > PYSEC_GCM_AES_XPN_256 ||
+        max_receive_channels < 1 || max_receive_channels > MAX_RECEIVE_CHANNELS || check_config(config, sci))
         return PYSEC_E_INVAL;
     const struct gcm_impl *gcm = gcm_impl_find(impl);
     if (!gcm)

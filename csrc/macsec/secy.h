@@ -14,6 +14,7 @@
 #define PYSEC_MACSEC_SECY_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +28,7 @@
 #define NUM_LANES 4
 #define NUM_SC_COUNTERS 8 /* seven are used */
 #define MAX_RETIRED_KIS 1024
-#define MAX_PAST_RX_SAS 65536
+#define MAX_PAST_RX_SAS 16384
 #define SAK_BUCKETS 256
 #define KI_LEN PYSEC_KI_OCTETS
 #define SALT_LEN 12
@@ -44,12 +45,12 @@ struct sak {
     struct sak *next_in_bucket;
     struct sak *older, *newer; /* among the retired */
     struct rx_sa *rx_sas;
-    struct rx_sa *past_rx_sas; /* ended ones: where their packet numbers stand */
     struct tx_sa *tx_sa;
     struct gcm_key *key; /* NULL: retired */
     uint64_t tx_next_pn; /* floor of any later transmit SA; 0 after the last PN of an XPN suite */
     uint32_t offset;     /* confidentiality offset */
-    bool transmitted;    /* tx_next_pn means something */
+    uint32_t tx_ssci;    /* of the last transmit SA */
+    bool transmitted;    /* these two mean something */
     uint8_t ki[KI_LEN];
     uint8_t check[16]; /* key check value: tells another SAK under the same KI */
     uint8_t salt[SALT_LEN];
@@ -77,7 +78,7 @@ struct rx_sa {
     uint64_t sci; /* also when the SC is gone */
     struct sak *sak;
     struct rx_sc *sc;
-    struct rx_sa *next_of_sak;
+    struct rx_sa *next_of_sak; /* of the past ones: the next younger */
 };
 
 struct rx_sc {
@@ -169,13 +170,26 @@ struct pysec_secy {
     uint32_t max_scs;
     uint32_t num_saks, num_retired, num_forgotten, num_past_rx_sas;
     struct sak *buckets[SAK_BUCKETS];
-    struct sak *oldest, *newest; /* of the retired */
+    struct sak *oldest, *newest;          /* of the retired */
+    struct rx_sa *first_past, *last_past; /* ended receive SAs, oldest first: where their packet numbers stand */
 };
 
 /* is_exhausted says whether an SA has used its last packet number (802.1AE-2018 10.5.2). */
 static inline bool is_exhausted(const struct pysec_secy *secy, const struct tx_sa *sa)
 {
     return atomic_load_explicit(&sa->next_pn, memory_order_relaxed) - 1 >= secy->last_pn;
+}
+
+/* The replay lock is held for some nanoseconds; who finds it taken lets its holder run. */
+static inline void replay_lock(struct rx_sa *sa)
+{
+    while (atomic_flag_test_and_set_explicit(&sa->replay_lock, memory_order_acquire))
+        sched_yield();
+}
+
+static inline void replay_unlock(struct rx_sa *sa)
+{
+    atomic_flag_clear_explicit(&sa->replay_lock, memory_order_release);
 }
 
 /* lane_enter takes a free lane; lane_leave gives it back. With more callers than lanes the last ones wait. */
@@ -203,6 +217,14 @@ struct sc_table *sc_table_without(const struct sc_table *table, const struct rx_
 struct sak *sak_find(const struct pysec_secy *secy, const uint8_t ki[KI_LEN]);
 struct sak *sak_find_installed(const struct pysec_secy *secy, const uint8_t ki[KI_LEN]);
 void sak_retire(struct pysec_secy *secy, struct sak *sak);
+
+/* ---- past.c: all under the control mutex */
+/* past_add keeps the record of an ended receive SA, which it takes over. */
+void past_add(struct pysec_secy *secy, struct rx_sa *sa);
+/* past_take takes out the record of an SCI with a SAK and gives it to the caller; NULL if there is none. */
+struct rx_sa *past_take(struct pysec_secy *secy, const struct sak *sak, uint64_t sci);
+/* past_drop_of drops the records of a SAK that is forgotten. */
+void past_drop_of(struct pysec_secy *secy, const struct sak *sak);
 void sak_free_all(struct pysec_secy *secy);
 
 /* ---- counters.c */

@@ -352,17 +352,16 @@ static void commit(const struct rx_burst *burst, struct pysec_frame *frames, siz
         if (work->step != STEP_DONE) {
             if (work->sa != locked) {
                 if (locked)
-                    atomic_flag_clear_explicit(&locked->replay_lock, memory_order_release);
+                    replay_unlock(locked);
                 locked = work->sa;
-                while (atomic_flag_test_and_set_explicit(&locked->replay_lock, memory_order_acquire))
-                    ;
+                replay_lock(locked);
             }
             judge(burst, &frames[i], work);
         }
         count_frame(burst->lane, lane_index(burst->secy, burst->lane), work->sc, &frames[i]);
     }
     if (locked)
-        atomic_flag_clear_explicit(&locked->replay_lock, memory_order_release);
+        replay_unlock(locked);
 }
 
 /* validate_some validates frames as far as one set of passes carries and returns how many that were. */

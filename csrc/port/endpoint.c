@@ -1,4 +1,6 @@
-/* endpoint.c - what kind of descriptor is this, and what did the system lose at it. */
+/* endpoint.c - what kind of descriptor is this, has its other end closed, and what did the system lose at it. */
+#define _GNU_SOURCE /* POLLRDHUP */
+
 #include "port/endpoint.h"
 
 #include <errno.h>
@@ -6,6 +8,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -73,6 +76,17 @@ void endpoint_wipe(struct endpoint *end)
         close(end->fd);
     end->fd = -1;
     end->kind = ENDPOINT_NONE;
+}
+
+int endpoint_is_closed(const struct endpoint *end)
+{
+    struct pollfd state = {.fd = end->fd, .events = POLLRDHUP};
+    int octets = 0;
+
+    /* In this order: once the other end has closed, nothing is added to what waits. */
+    if (poll(&state, 1, 0) < 1 || (state.revents & (POLLRDHUP | POLLHUP)) == 0)
+        return 0;
+    return ioctl(end->fd, FIONREAD, &octets) != 0 || octets == 0;
 }
 
 uint64_t endpoint_overruns(const struct endpoint *end)

@@ -23,6 +23,9 @@ int endpoint_init(struct endpoint *end, int fd);
 /* endpoint_wipe closes the duplicate. */
 void endpoint_wipe(struct endpoint *end);
 
+/* endpoint_is_closed is 1 if nobody can send to a local socket any more and nothing with octets waits in it. */
+int endpoint_is_closed(const struct endpoint *end);
+
 /* endpoint_overruns is how many frames the system lost at this endpoint since it was last asked. */
 uint64_t endpoint_overruns(const struct endpoint *end);
 

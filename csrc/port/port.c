@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "port/burst.h"
@@ -37,6 +38,7 @@ struct pysec_port {
     int wake_fd;
     struct direction transmit;
     struct direction receive;
+    pid_t process;           /* that made the port, and has its threads */
     pthread_mutex_t control; /* start, stop and what they look at; never taken by the threads */
     int running;
 };
@@ -58,9 +60,16 @@ static void secure(struct pysec_port *port, struct burst *burst, struct tally *t
 /* pass hands on what the uncontrolled port sent, as it is: that is what an uncontrolled port is for. */
 static void pass(struct pysec_port *port, struct burst *burst, struct tally *tally)
 {
+    uint64_t refused = 0;
+
     tally_add(&tally->from_uncontrolled, burst->num_frames);
-    for (uint32_t i = 0; i < burst->num_frames; i++)
-        burst->frames[i].action = PYSEC_A_COMMON;
+    for (uint32_t i = 0; i < burst->num_frames; i++) {
+        int empty = burst->frames[i].len == 0; /* no frame, and on a local socket it would look like a close */
+
+        burst->frames[i].action = empty ? PYSEC_A_DISCARD : PYSEC_A_COMMON;
+        refused += (uint64_t)empty;
+    }
+    tally_add(&tally->refused, refused);
     burst_send(burst, tally, &port->common, PYSEC_A_COMMON, port->wake_fd);
 }
 
@@ -176,6 +185,13 @@ static void *receive_main(void *argument)
 
 /* ---- Making, starting, stopping --------------------------------------------------------------------------------- */
 
+/* is_here is 0 in a process forked off later. It has a copy of the port and neither of its threads, but shares the
+ * eventfd and what the system counts at a packet socket; and its copy of the lock may be held by nobody. */
+static int is_here(const struct pysec_port *port)
+{
+    return port->process == getpid();
+}
+
 void pysec_port_defaults(struct pysec_port_options *options)
 {
     options->common_fd = -1;
@@ -226,6 +242,7 @@ int pysec_port_new(struct pysec_port **out, struct pysec_secy *secy, const struc
     port->controlled.fd = -1;
     port->uncontrolled.fd = -1;
     port->wake_fd = -1;
+    port->process = getpid();
     pthread_mutex_init(&port->control, NULL);
     error = make_parts(port, options);
     if (error != 0) {
@@ -280,6 +297,8 @@ int pysec_port_start(struct pysec_port *port)
 {
     int why = 0;
 
+    if (!is_here(port))
+        return PYSEC_E_BUSY;
     pthread_mutex_lock(&port->control);
     if (!port->running) {
         atomic_store_explicit(&port->transmit.tally.ended, 0, memory_order_relaxed);
@@ -294,6 +313,8 @@ int pysec_port_start(struct pysec_port *port)
 
 int pysec_port_stop(struct pysec_port *port)
 {
+    if (!is_here(port))
+        return 0;
     pthread_mutex_lock(&port->control);
     if (port->running) {
         wake_and_join(port, 2);
@@ -317,7 +338,8 @@ void pysec_port_free(struct pysec_port *port)
         close(port->wake_fd);
     burst_wipe(&port->transmit.burst);
     burst_wipe(&port->receive.burst);
-    pthread_mutex_destroy(&port->control);
+    if (is_here(port))
+        pthread_mutex_destroy(&port->control);
     free(port);
 }
 
@@ -351,6 +373,8 @@ void pysec_port_get_stats(struct pysec_port *port, struct pysec_port_stats *stat
     memset(stats, 0, sizeof(*stats));
     read_tally(&stats->transmit, &port->transmit.tally);
     read_tally(&stats->receive, &port->receive.tally);
+    if (!is_here(port))
+        return;
     pthread_mutex_lock(&port->control);
     stats->running = port->running;
     pthread_mutex_unlock(&port->control);

@@ -66,14 +66,24 @@ class FrameArena:
         self.headroom = headroom
         self.max_frame_octets = slot_octets - headroom - tailroom
         self.count = 0
-        self.memory: npt.NDArray[np.uint8] = np.zeros(slots * slot_octets, np.uint8)
-        self.frames: npt.NDArray[np.void] = np.zeros(slots, FRAME_DTYPE)
-        self._view = self.memory.data
+        self._memory: npt.NDArray[np.uint8] = np.zeros(slots * slot_octets, np.uint8)
+        self._frames: npt.NDArray[np.void] = np.zeros(slots, FRAME_DTYPE)
+        self._view = self._memory.data
         self._slots: npt.NDArray[np.uint32] = np.arange(slots, dtype=np.uint32) * np.uint32(slot_octets)
         self.frames["slot"] = self._slots
         self.frames["slot_len"] = slot_octets
         self._native_memory = ffi.from_buffer("uint8_t[]", self.memory, require_writable=True)
         self._native_frames = ffi.from_buffer("struct pysec_frame[]", self.frames, require_writable=True)
+
+    @property
+    def memory(self) -> npt.NDArray[np.uint8]:
+        """The octets of all slots, shape (slots * slot_octets,)."""
+        return self._memory
+
+    @property
+    def frames(self) -> npt.NDArray[np.void]:
+        """The descriptors, dtype FRAME_DTYPE, shape (slots,); the first `count` are in use."""
+        return self._frames
 
     def clear(self) -> None:
         """Forget all frames; the memory is written over as new ones come."""
@@ -169,5 +179,7 @@ class FrameArena:
         return self.frames["pn"][: self.count].copy()
 
     def native(self) -> tuple[Any, int, Any, int]:
-        """Memory, its octets, descriptors, their number: what the core's burst calls take."""
-        return self._native_memory, self.memory.size, self._native_frames, self.count
+        """Memory, its octets, descriptors, their number: what the core's burst calls take (UsageError)."""
+        if not 0 <= self.count <= len(self._native_frames):
+            raise UsageError(f"arena: {self.count} frames in {len(self._native_frames)} slots")
+        return self._native_memory, len(self._native_memory), self._native_frames, self.count

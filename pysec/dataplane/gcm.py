@@ -8,6 +8,7 @@ through the life of the object.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ import numpy as np
 
 from pysec.dataplane.arena import Octets
 from pysec.dataplane.bridge import check, ffi, lib, no_gcm, text
+from pysec.dataplane.single import Single
 from pysec.errors import InvalidIcv, KeyExhausted, NonceReused, UsageError
 from pysec.secret import Secret
 
@@ -54,10 +56,10 @@ def default_gcm() -> str:
     return GcmKey(bytes(16)).impl
 
 
-class GcmKey:
+class GcmKey(Single):
     """An AES key of 16 or 32 octets for authenticated encryption in bursts.
 
-    Not for two objects with the same key unless their fixed fields differ. One thread at a time.
+    Not for two objects with the same key unless their fixed fields differ. Thread safe; not after a fork.
     """
 
     def __init__(self, key: Secret | bytes, *, fixed: bytes | None = None, impl: str | None = None) -> None:
@@ -66,13 +68,17 @@ class GcmKey:
             raise UsageError(f"AES key: {len(key)} octets, must be 16 or 32")
         if fixed is not None and len(fixed) != FIXED_OCTETS:
             raise UsageError(f"fixed field: {len(fixed)} octets, must be {FIXED_OCTETS}")
+        super().__init__()
+        self._lock = threading.Lock()
         self._fixed = secrets.token_bytes(FIXED_OCTETS) if fixed is None else bytes(fixed)
         self._counter = 0
         self._last_nonce: bytes | None = None
         out = ffi.new("struct pysec_gcm **")
         octets = key.reveal() if isinstance(key, Secret) else key
         with ffi.from_buffer("uint8_t[]", octets) as raw:
-            error = lib.pysec_gcm_new(out, raw, len(octets), ffi.NULL if impl is None else impl.encode())
+            if len(raw) != len(key):
+                raise UsageError("AES key: not a string of octets")
+            error = lib.pysec_gcm_new(out, raw, len(raw), ffi.NULL if impl is None else impl.encode())
         if error == lib.PYSEC_E_NOENT:
             raise no_gcm(impl)
         check(error, "AES-GCM key")
@@ -93,14 +99,19 @@ class GcmKey:
 
         KeyExhausted when the 2^64 - 1 nonces of the fixed field are used (SP 800-38D 8.3); UsageError.
         """
-        if self._last_nonce is not None:
-            raise UsageError("this key has been used with nonces of the caller's; it makes none of its own any more")
-        first = self._counter + 1
-        if first + len(messages) - 1 > MAX_COUNTER:
-            raise KeyExhausted("AES-GCM key: no nonce is left")
-        nonces = [self._fixed + (first + i).to_bytes(8, "big") for i in range(len(messages))]
+        self._check_process()
+        count = len(messages)
+        with self._lock:  # nonces are claimed first: whatever fails afterwards burns them
+            if self._last_nonce is not None:
+                raise UsageError(
+                    "this key has been used with nonces of the caller's; it makes none of its own any more"
+                )
+            first = self._counter + 1
+            if first + count - 1 > MAX_COUNTER:
+                raise KeyExhausted("AES-GCM key: no nonce is left")
+            self._counter += count
+        nonces = [self._fixed + (first + i).to_bytes(8, "big") for i in range(count)]
         buffer, raw = self._lay_out(nonces, messages, aads, sealed=False)
-        self._counter += len(messages)
         return list(zip(nonces, self._seal(buffer, raw), strict=True))
 
     def seal_with_nonces(
@@ -111,19 +122,19 @@ class GcmKey:
         Nonces, read as 96-bit numbers, must rise strictly from call to call: NonceReused, with nothing encrypted, if
         one does not (SP 800-38D 8.2.1). UsageError.
         """
-        if self._counter:
-            raise UsageError("this key makes its own nonces; it takes none of the caller's any more")
+        self._check_process()
         if len(nonces) != len(messages):
             raise UsageError(f"{len(nonces)} nonces for {len(messages)} messages")
-        last = self._last_nonce
-        for i, nonce in enumerate(nonces):
-            if len(nonce) != NONCE_OCTETS:
-                raise UsageError(f"nonce {i}: {len(nonce)} octets, must be {NONCE_OCTETS}")
-            if last is not None and nonce <= last:
-                raise NonceReused(f"nonce {i} does not rise")
-            last = bytes(nonce)
         buffer, raw = self._lay_out(nonces, messages, aads, sealed=False)
-        self._last_nonce = last
+        with self._lock:
+            if self._counter:
+                raise UsageError("this key makes its own nonces; it takes none of the caller's any more")
+            last = self._last_nonce
+            for i, nonce in enumerate(map(bytes, nonces)):
+                if last is not None and nonce <= last:
+                    raise NonceReused(f"nonce {i} does not rise")
+                last = nonce
+            self._last_nonce = last
         return self._seal(buffer, raw)
 
     def _seal(self, buffer: Any, raw: Any) -> list[bytes]:

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from pysec.dataplane.bridge import check, ffi, lib, text
 from pysec.dataplane.secy import SecY
+from pysec.dataplane.single import Single
 from pysec.errors import UsageError
 
 MAX_BURST: Final = int(lib.PYSEC_PORT_MAX_BURST)
@@ -29,7 +30,7 @@ class DirectionStats:
 
     frames_in, octets_in: read. Each of these frames is in exactly one of the next eight.
     frames_out, octets_out: handed on, to the common or to the controlled port.
-    refused: the SecY let them not pass; its counters say why.
+    refused: the SecY let them not pass, its counters say why; or empty messages from the uncontrolled port.
     too_long: longer than the port takes.
     own: what others on this machine sent on the interface, shown to us as well: passed over.
     failed: the system would not take them; last_error says why.
@@ -95,11 +96,12 @@ def _free(native: Any, secy: SecY) -> None:
     secy.release()
 
 
-class Port:
+class Port(Single):
     """The SecY between a common port (the wire) and a controlled port (what the host uses).
 
     Descriptors are packet sockets, TAP interfaces or local sockets that keep message boundaries; the port works on
-    duplicates, so they may be closed afterwards. Close the port before its SecY.
+    duplicates, so they may be closed afterwards. Close the port before its SecY. A process forked off from the one
+    that made the port has a copy of it that cannot be started; whatever becomes of the copy, the port goes on.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class Port:
             raise UsageError(f"burst: {burst}, must be 1 to {MAX_BURST}")
         if not 14 <= frame_octets <= MAX_FRAME:
             raise UsageError(f"frame_octets: {frame_octets}, must be 14 to {MAX_FRAME}")
+        super().__init__()
         self._native: Any = ffi.NULL
         options = ffi.new("struct pysec_port_options *")
         lib.pysec_port_defaults(options)
@@ -139,7 +142,7 @@ class Port:
         self._finalizer = weakref.finalize(self, _free, out[0], secy)
 
     def start(self) -> None:
-        """Start both threads; a port that runs goes on (DriverError)."""
+        """Start both threads; a port that runs goes on (DriverError; UsageError in a forked process)."""
         check(lib.pysec_port_start(self._live()), f"port of SecY {self.secy.sci}")
 
     def stop(self) -> None:

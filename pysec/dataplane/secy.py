@@ -6,6 +6,7 @@ Every step of an SA's life may be repeated. What the core refuses raises; what h
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ from pysec.dataplane.arena import HEADROOM, TAILROOM, FrameArena, Octets
 from pysec.dataplane.bridge import check, ffi, lib, no_gcm, text
 from pysec.dataplane.config import SecYConfig
 from pysec.dataplane.counters import Counters
+from pysec.dataplane.single import Single
 from pysec.dataplane.status import EventKind, SaEvent, SaStatus, SecYStatus
 from pysec.dataplane.verdicts import Action, Reason, Verdict
 from pysec.errors import KeyExhausted, UsageError
@@ -35,7 +37,7 @@ def _pn(pn: Pn | int, what: str) -> int:
     return value
 
 
-class SecY:
+class SecY(Single):
     """A SecY with one transmit SC (802.1AE-2018 clause 10).
 
     Thread safe: bursts in one thread go on while another installs and retires keys. Close it, or use it as a context
@@ -52,11 +54,13 @@ class SecY:
         gcm: str | None = None,
     ) -> None:
         """Make a SecY for a transmit SCI. gcm names an AES-GCM implementation, None takes the best (UsageError)."""
+        super().__init__()
         self.sci = sci
         self.cipher_suite = cipher_suite
         self._config = config or SecYConfig()
         self._native: Any = ffi.NULL
         self._ports = 0
+        self._lock = threading.Lock()
         if not 1 <= max_receive_channels <= 4096:
             raise UsageError(f"max_receive_channels: {max_receive_channels}, must be 1 to 4096")
         if self._config.use_scb and sci.port != 0:
@@ -81,19 +85,22 @@ class SecY:
 
         UsageError, with nothing done, while a port uses it: its threads would go on with freed memory.
         """
-        if self._ports:
-            raise UsageError(f"SecY {self.sci}: a port uses it; close that first")
-        if self._native != ffi.NULL:
-            ffi.release(self._native)
-            self._native = ffi.NULL
+        with self._lock:
+            if self._ports:
+                raise UsageError(f"SecY {self.sci}: a port uses it; close that first")
+            native, self._native = self._native, ffi.NULL
+        if native != ffi.NULL:
+            ffi.release(native)
 
     def hold(self) -> None:
         """Note that a port uses this SecY from now on; `release` takes it back."""
-        self._ports += 1
+        with self._lock:
+            self._ports += 1
 
     def release(self) -> None:
         """Note that a port has ended."""
-        self._ports -= 1
+        with self._lock:
+            self._ports -= 1
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +114,7 @@ class SecY:
 
     def native(self) -> Any:
         """The struct pysec_secy pointer, for the rest of this package (UsageError once closed)."""
+        self._check_process()
         if self._native == ffi.NULL:
             raise UsageError(f"SecY {self.sci}: closed")
         return self._native
@@ -118,12 +126,13 @@ class SecY:
 
     def reconfigure(self, **changes: Any) -> None:
         """Change controls by their names in SecYConfig; a burst sees all of the change or none (UsageError)."""
-        try:
-            config = replace(self._config, **changes)
-        except TypeError:
-            raise UsageError(f"SecY {self.sci}: no such control among {', '.join(sorted(changes))}") from None
-        check(lib.pysec_secy_set_config(self.native(), config.to_native()), f"SecY {self.sci}: controls")
-        self._config = config
+        with self._lock:
+            try:
+                config = replace(self._config, **changes)
+            except TypeError:
+                raise UsageError(f"SecY {self.sci}: no such control among {', '.join(sorted(changes))}") from None
+            check(lib.pysec_secy_set_config(self.native(), config.to_native()), f"SecY {self.sci}: controls")
+            self._config = config
 
     # ---- SAKs, SCs and SAs
 
@@ -145,8 +154,10 @@ class SecY:
             raise UsageError(f"SAK {ki}: confidentiality offset {confidentiality_offset} does not go with {suite}")
         octets = sak.reveal() if isinstance(sak, Secret) else sak
         with ffi.from_buffer("uint8_t[]", octets) as key:
+            if len(key) != suite.sak_octets:
+                raise UsageError(f"SAK {ki}: not a string of octets")
             error = lib.pysec_secy_install_sak(
-                self.native(), ki.octets, key, len(octets), ffi.NULL if salt is None else salt, confidentiality_offset
+                self.native(), ki.octets, key, len(key), ffi.NULL if salt is None else salt, confidentiality_offset
             )
         check(error, f"SAK {ki}")
 

@@ -26,6 +26,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -41,6 +42,10 @@ FORMAT: Final = "pysec-pn-ceiling/1"
 # The ceiling itself is a 64-bit number for the SecY, so with 64-bit packet numbers the very last one is never sent.
 _LIMIT: Final = {32: 1 << 32, 64: XPN_SPACE - 1}
 _MAX_OCTETS: Final = 4096
+# `.NAME.<16 hex digits>.tmp`: create() and open() refuse such a NAME, so it is never a ceiling file of its own.
+_TEMPORARY: Final = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
+# A FIFO or a device that has the name must not hold us up, nor become our terminal, before it is seen for what it is.
+_CAREFULLY: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,10 @@ class CeilingRecord:
         line, _, rest = octets.partition(b"\n")
         if len(octets) > _MAX_OCTETS or rest != hashlib.sha256(line).hexdigest().encode() + b"\n":
             raise ValueError("damaged or truncated: its checksum does not fit")
-        fields = json.loads(line)
+        try:
+            fields = json.loads(line)
+        except RecursionError:
+            raise ValueError("damaged: nested without end") from None
         if not isinstance(fields, dict) or fields.get("format") != FORMAT:
             raise ValueError(f"not of the format {FORMAT}")
         numbers = [fields.get(name) for name in ("pn_bits", "next_pn", "ceiling")]
@@ -92,9 +100,15 @@ class CeilingRecord:
 
 
 def read_record(path: str | os.PathLike[str]) -> CeilingRecord:
-    """Read a ceiling file without locking it, for people who look (KeyStoreError)."""
-    with _as_key_store_error(path), open(path, "rb") as file:
-        return CeilingRecord.decode(file.read(_MAX_OCTETS + 1))
+    """Read a ceiling file without locking it, for people who look, whoever owns it (KeyStoreError)."""
+    with _as_key_store_error(path):
+        fd = os.open(path, os.O_RDONLY | _CAREFULLY)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise ValueError("not a regular file")
+            return CeilingRecord.decode(os.read(fd, _MAX_OCTETS + 1))
+        finally:
+            os.close(fd)
 
 
 class PnCeiling:
@@ -125,15 +139,13 @@ class PnCeiling:
         record, where = CeilingRecord(ki, bits, next_pn, next_pn, True), Path(path)
         octets = record.encode()
         with _as_key_store_error(where):
-            fd, temporary = _write_new(where.with_name(f"{where.name}.{os.getpid()}.new"), octets)
+            _refuse_temporary(where)
+            fd, temporary = _write_new(where, octets)
             try:
-                os.link(temporary, where)  # fails if the name is taken, which a rename would not
-            except BaseException:
-                os.close(fd)
-                raise
-            finally:
-                temporary.unlink()
-            try:
+                try:
+                    os.link(temporary, where)  # fails if the name is taken, which a rename would not
+                finally:
+                    temporary.unlink(missing_ok=True)
                 _sync_folder(where)
             except BaseException:
                 os.close(fd)
@@ -145,15 +157,14 @@ class PnCeiling:
         """Lock and read the file of a SAK. KeyStoreError if it is missing, damaged, another key's, or in use."""
         where = Path(path)
         with _as_key_store_error(where):
+            _refuse_temporary(where)
             fd = _lock_existing(where)
             try:
                 octets = os.read(fd, _MAX_OCTETS + 1)
                 record = CeilingRecord.decode(octets)
                 if record.ki != ki:
                     raise ValueError(f"belongs to the key {record.ki}, not to {ki}")
-                mode = os.fstat(fd).st_mode
-                if not stat.S_ISREG(mode) or mode & 0o022:
-                    raise ValueError("not a regular file that only its owner can write")
+                _sweep(where, fd)
             except BaseException:
                 os.close(fd)
                 raise
@@ -237,9 +248,7 @@ class PnCeiling:
         with _as_key_store_error(self.path):
             if not _same_file(self._fd, self.path) or os.pread(self._fd, _MAX_OCTETS + 1, 0) != self._written:
                 raise ValueError("was changed or replaced by somebody else while in use")
-            temporary = self.path.with_name(f"{self.path.name}.new")
-            temporary.unlink(missing_ok=True)  # of a life that ended here; we hold the lock, so it is nobody's
-            fd, _ = _write_new(temporary, octets)
+            fd, temporary = _write_new(self.path, octets)
             try:
                 os.rename(temporary, self.path)
             except BaseException:
@@ -268,9 +277,19 @@ def _as_key_store_error(path: str | os.PathLike[str]) -> Iterator[None]:
         raise KeyStoreError(f"PN ceiling {path}: {error}") from None
 
 
-def _write_new(path: Path, octets: bytes) -> tuple[int, Path]:
-    """Write a new file, mode 0600, locked and on disk; on failure it is gone again."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _refuse_temporary(path: Path) -> None:
+    """A ceiling file of such a name could be swept as the leftover of another one."""
+    if _TEMPORARY.fullmatch(path.name):
+        raise ValueError("has the name of a temporary file")
+
+
+def _write_new(beside: Path, octets: bytes) -> tuple[int, Path]:
+    """Write a new file, mode 0600, locked and on disk, under a name that nobody has; on failure it is gone again."""
+    path = beside.with_name(f".{beside.name}.{os.urandom(8).hex()}.tmp")
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise ValueError(f"the temporary name {path.name} is taken; try again") from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         left = memoryview(octets)
@@ -284,11 +303,40 @@ def _write_new(path: Path, octets: bytes) -> tuple[int, Path]:
     return fd, path
 
 
+def _sweep(path: Path, locked_fd: int) -> None:
+    """Remove what lives that were killed left beside this file, whose lock we hold. What resists may stay: it harms
+    nobody."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(path.parent):
+            match = _TEMPORARY.fullmatch(name)
+            if match and match["name"] == path.name:
+                with contextlib.suppress(OSError):
+                    _sweep_one(path.with_name(name), locked_fd)
+
+
+def _sweep_one(leftover: Path, locked_fd: int) -> None:
+    """Remove a leftover, if it can be ours and no life that is still making its file has it locked."""
+    fd = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | _CAREFULLY)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_size > _MAX_OCTETS:
+            return
+        if not _same_file(locked_fd, leftover):  # a create() killed between link and unlink leaves our own file
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        leftover.unlink()
+    finally:
+        os.close(fd)
+
+
 def _lock_existing(path: Path) -> int:
     """Open and lock the file that has this name now: it may be replaced between the two."""
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | _CAREFULLY)
         try:
+            found = os.fstat(fd)
+            # Root can write everything anyway; any other owner could set our packet numbers back.
+            if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0):
+                raise ValueError("not a regular file that only its owner can write, and the owner this user or root")
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _same_file(fd, path):
                 return fd

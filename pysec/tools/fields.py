@@ -16,7 +16,8 @@ from pysec.errors import FormatError, UsageError
 from pysec.secret import Secret
 from pysec.types import Sci, Ssci
 
-JSON_LIMIT: Final = 64 * 1024 * 1024
+# Parsed JSON takes many times the memory of its text, and no key or vector file comes near this.
+JSON_LIMIT: Final = 16 * 1024 * 1024
 
 
 def printable(text: str, limit: int = 120) -> str:

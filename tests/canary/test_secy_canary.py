@@ -26,7 +26,7 @@ FAULTS = {
         "bool valid = work->step == STEP_OPEN;", BURSTS, "oracle 'IN_(NOT_VALID|INVALID)', core 'IN_(OK|DELAYED)"),
     "checks for replays before the cipher only": (
         "macsec/validate.c", "bool below = pn_less(work->pn, lowest);",
-        "bool below = pn_less(work->pn, burst->groups[work->group].lowest_pn);", BURSTS,
+        "bool below = work->step != STEP_OPEN && pn_less(work->pn, lowest);", BURSTS,
         "oracle 'IN_(LATE|DELAYED)', core"),
     "moves the lowest PN before the ICV is checked": (
         "macsec/validate.c", "    if (!valid) {\n", "    advance(burst, sa, NULL, work->pn);\n    if (!valid) {\n",
@@ -39,7 +39,7 @@ MORE_FAULTS = {
         "PYSEC_R_NONE, work->pn % 97 == 96 ? PYSEC_A_DISCARD : PYSEC_A_COMMON);\n    bump(encrypted", BURSTS,
         "oracle 'COMMON', core 'DISCARD'"),
     "recovers all PNs of a burst from its first lowest PN": (
-        "macsec/validate.c", "if (xpn_recover(group->best_lowest_pn, tag->pn) != *pn)", "if (0)", BURSTS, "pn: oracle"),
+        "macsec/validate.c", "if (xpn_recover(track->best_lowest_pn, tag->pn) != *pn)", "if (0)", BURSTS, "pn: oracle"),
     "leaves refused plain text behind": (
         "macsec/validate.c", "        wipe(burst->arena + work->data, work->data_len);\n", "        ;\n", BURSTS,
         "refused plain text is still in the arena"),

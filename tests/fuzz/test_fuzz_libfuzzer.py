@@ -1,6 +1,7 @@
 """libFuzzer finds a planted fault in each target, from nothing and within a bounded number of runs.
 
 The faults need octets that no file of the start corpus has, so that it is mutation that must find them.
+`make fuzz` runs this first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pytest
 from tests.canary.plant import plant
 from tests.fuzz import programs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.target]
 
 PLANTED = {
     "sectag": (

@@ -46,6 +46,7 @@ class SecY:
         self.known_saks: dict[bytes, Sak] = {}  # installed or retired
         self.pn_floor: dict[bytes, int] = {}
         self.past_replay: dict[tuple[bytes, int], Replay] = {}
+        self.past_sscis: dict[bytes, dict[int, int]] = {}
         self.transmit_sas: dict[int, TransmitSa] = {}
         self.encoding_sa: int | None = None
         self.receive_scs: dict[int, ReceiveSc] = {}
@@ -100,6 +101,10 @@ class SecY:
         users += [(sc.sci, sa) for sc in self.receive_scs.values() for sa in sc.sas.values()]  # type: ignore[misc]
         if any(sa.sak is sak and sa.ssci == ssci and other != sci for other, sa in users):
             raise ModelError("SSCI")
+        # Decided: SCI and SSCI belong together as long as the SAK is known, also when their SA has ended.
+        for other, used in self.past_sscis.get(sak.ki, {}).items():
+            if (used == ssci) != (other == sci):
+                raise ModelError("SSCI")
 
     def retire(self, ki: bytes) -> None:
         """Decided: end every SA of a KI, forget the SAK, remember where its packet numbers stand."""
@@ -131,6 +136,7 @@ class SecY:
         counts as seen."""
         sa = sc.sas.pop(an)
         self.past_replay[sa.sak.ki, sc.sci] = sa.replay
+        self.past_sscis.setdefault(sa.sak.ki, {})[sc.sci] = sa.ssci
 
     def create_receive_sa(self, sci: int, an: int, ki: bytes, lowest_pn: int = 1, ssci: int = 0) -> None:
         """802.1AE-2018 10.7.13."""
@@ -181,6 +187,8 @@ class SecY:
             if old.confidentiality != confidentiality or (self.extended and old.ssci != ssci):
                 raise ModelError("EXIST")
             old.next_pn = max(old.next_pn, next_pn)
+            if pn_ceiling:
+                self.set_pn_ceiling(ki, pn_ceiling)
             return
         if any(sa.sak is sak for sa in self.transmit_sas.values()):
             raise ModelError("EXIST")
@@ -194,6 +202,7 @@ class SecY:
 
     def _drop_transmit_sa(self, an: int) -> None:
         sa = self.transmit_sas.pop(an)
+        self.past_sscis.setdefault(sa.sak.ki, {})[self.sci] = sa.ssci
         self.pn_floor[sa.sak.ki] = max(self.pn_floor.get(sa.sak.ki, 1), sa.next_pn)
         if self.encoding_sa == an:
             self.encoding_sa = None

@@ -1,4 +1,7 @@
-"""The sanitised build finds what it is there to find, from Python, and is silent about the code as it is."""
+"""The sanitised build finds what it is there to find, from Python, and is silent about the code as it is.
+
+`make sanitize` runs this first.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 from tests.canary.plant import CSRC, plant
 from tests.fuzz.programs import can_sanitize
 
-pytestmark = [pytest.mark.frame, pytest.mark.slow]
+pytestmark = [pytest.mark.frame, pytest.mark.slow, pytest.mark.target]
 
 # A key set up, used and freed; a frame with a packet number whose highest bit is set, through validate.
 SCRIPT = """

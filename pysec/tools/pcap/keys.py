@@ -24,6 +24,7 @@ from pysec.types import PN_SPACE, CipherSuite, Ki, Sci, Ssci, ValidateFrames
 OWN_FORMAT: Final = "pysec-keys/1"
 CAPTURE_FORMAT: Final = "pysec-vectors/macsec_capture/1"
 MAX_SCS: Final = 4096
+MAX_AGREED_SAS: Final = 65_536
 OFFSET_OF_CODE: Final = (0, 0, 30, 50)  # MKA's code: none, from the first octet, after 30, after 50
 
 _OWN_FIELDS: Final = (
@@ -179,7 +180,12 @@ def _agreed_sas(top: Fields, suite: CipherSuite) -> tuple[list[KeyedSa], bool]:
 
     Salt and SSCIs follow from KI and SCIs.
     """
-    texts = top.texts("scis")
+    texts, saks = top.texts("scis"), top.objects("saks")
+    # Before anything is made of them: a small file of two long lists would ask for their product.
+    if len(texts) > MAX_SCS:
+        raise FormatError(f"{top.where}: more than {MAX_SCS} SCIs")
+    if len(texts) * len(saks) > MAX_AGREED_SAS:
+        raise FormatError(f"{top.where}: scis and saks: more than {MAX_AGREED_SAS} SAs, one for each SCI and SAK")
     try:
         scis = [Sci.parse(text) for text in texts]
         sscis = assign_sscis(scis)
@@ -187,7 +193,7 @@ def _agreed_sas(top: Fields, suite: CipherSuite) -> tuple[list[KeyedSa], bool]:
         raise top.error("scis", "must be SCIs, each given once") from None
     found = []
     encrypt = True
-    for entry in top.objects("saks"):
+    for entry in saks:
         if cipher_suite(entry, "cipher_suite") is not suite:
             raise entry.error("cipher_suite", "is not the file's; a SecY has one suite at a time")
         ki = Ki(entry.octets("ki", 16))

@@ -122,6 +122,20 @@ def test_a_folder_is_read_to_any_depth_and_holds_other_things(pysec: Run, own_ve
     assert "passed over 3 JSON files" in pysec("conformance", tmp_path).out
 
 
+def test_a_file_too_long_is_passed_over_unless_it_is_one_of_ours(
+    pysec: Run, own_vectors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(own_vectors / "xpn_recovery.json", tmp_path)
+    limit = (tmp_path / "xpn_recovery.json").stat().st_size
+    monkeypatch.setattr("pysec.tools.fields.JSON_LIMIT", limit)
+    (tmp_path / "theirs.json").write_text("[" + " " * limit + "]")
+    done = pysec("conformance", tmp_path)
+    assert done.status == 0
+    assert "passed over 1 JSON file" in done.out
+    (tmp_path / "ours.json").write_text('{"format": "pysec-vectors/xpn_recovery/1"' + " " * limit + "}")
+    assert "too long" in refused(pysec("conformance", tmp_path))
+
+
 def test_a_damaged_vector_file_in_a_folder_is_not_passed_over(pysec: Run, own_vectors: Path, tmp_path: Path) -> None:
     octets = (own_vectors / "xpn_recovery.json").read_bytes()
     (tmp_path / "cut.json").write_bytes(octets[:-20])

@@ -98,6 +98,18 @@ def test_saks_of_mka_give_an_sa_for_each_sci() -> None:
     assert keys.encrypt
 
 
+def test_too_many_scis_and_saks_are_refused_before_one_sa_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(**_: object) -> None:
+        pytest.fail("an SA was made")
+
+    monkeypatch.setattr("pysec.tools.pcap.keys.KeyedSa", made)
+    saks = agreed()["saks"]
+    assert isinstance(saks, list)
+    for scis, count in ((4097, 1), (4096, 17), (2, 32_769)):
+        with pytest.raises(FormatError, match="more than"):
+            read(agreed(scis=[f"{i:016x}" for i in range(1, scis + 1)], saks=saks * count))
+
+
 def test_mka_without_confidentiality_sends_without() -> None:
     values = agreed(cipher_suite="gcm-aes-128")
     values["saks"][0] |= {"cipher_suite": "gcm-aes-128", "mka_confidentiality_offset_code": 0}  # type: ignore[index]
@@ -139,6 +151,9 @@ def test_mka_without_confidentiality_sends_without() -> None:
         (agreed(scis=["525400000a010001"] * 2), "scis"),
         (agreed(scis=["5254"]), "scis"),
         (agreed(cipher_suite="gcm-aes-128"), "is not the file's"),
+        (agreed(scis=[f"{i:016x}" for i in range(1, 4098)]), "more than 4096 SCIs"),
+        (agreed(scis=[f"{i:016x}" for i in range(1, 4097)], saks=[{}] * 17), "more than 65536 SAs"),
+        (agreed(scis=[f"{i:016x}" for i in range(1, 4097)], saks=[{}] * 16), "saks[0]: cipher_suite: missing"),
     ],
 )
 def test_what_is_refused(values: dict[str, object], says: str) -> None:

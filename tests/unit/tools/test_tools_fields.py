@@ -118,6 +118,16 @@ def test_a_file_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         load_json(path)
 
 
+def test_the_limit_is_16_mib_and_no_octet_less(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(b"[1]" + b" " * (16 * 1024 * 1024 - 3))
+    assert load_json(path) == [1]
+    with path.open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(FormatError, match="more than 16777216 octets"):
+        load_json(path)
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [("plain", "plain"), ("a\nb\x1b[31m", "a\\nb\\x1b[31m"), ("\ud800\xe9", "\\ud800\\xe9"), ("x" * 9, "xx...")],
