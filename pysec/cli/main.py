@@ -39,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Somebody downstream (head, less) has seen enough; say nothing, also not at interpreter exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (PysecError, OSError) as error:
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        print(f"pysec: {named}", file=sys.stderr)
+        return 2
+    except PysecError as error:
         print(f"pysec: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
