@@ -16,6 +16,11 @@ PYSEC_SOAK_KILLS ?= 1000
 PYSEC_LAB_SHOTS ?= 20
 # And how hard hypothesis tries there: long or ci.
 PYSEC_HYPOTHESIS ?= long
+# How many histories make sim runs, and how many states its search looks at from each beginning.
+SEEDS ?= 500
+STATES ?= 600
+# Tests run in as many processes as there are CPUs, but no more than 8: ARGS="-n 0" for one.
+PYTEST := $(PY) -m pytest -n auto --maxprocesses 8
 # Further arguments of a target's main command: make test ARGS='-k replay', make demo ARGS=--json
 ARGS ?=
 
@@ -23,7 +28,7 @@ ARGS ?=
 # and exit status 2, without a traceback or make's own report after it. $(1): what tools/preflight.sh is to ask for.
 NEED = $(eval missing := $(shell PYTHON='$(PYTHON)' sh tools/preflight.sh $(1)))$(if $(missing),$(error $(missing)))
 
-.PHONY: help run-setup dev-setup need-clang build demo test check lint format lib sanitize fuzz soak fresh arm64 docs clean
+.PHONY: help run-setup dev-setup need-clang build demo test check lint format lib sanitize fuzz soak sim interop fresh arm64 docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,11 +47,11 @@ build: run-setup ## .venv and the compiled core, without the test tools
 demo: run-setup ## real traffic between two hosts, protected: pysec lab wire
 	@.venv/bin/pysec lab wire $(ARGS)
 
-test: dev-setup ## every test but those of sanitize, fuzz and soak; says what was skipped and why
-	@$(PY) -m pytest -m "not soak and not target" $(ARGS)
+test: dev-setup ## every test but those of sanitize, fuzz, soak and interop; says what was skipped and why
+	@$(PYTEST) -m "not soak and not target and not interop" $(ARGS)
 
 check: lint ## format, lint, strict types and the fast tests, in less than a minute
-	@$(PY) -m pytest -m "not slow and not soak and not root" --ignore=tests/unit/lab --ignore=tests/unit/bench \
+	@$(PYTEST) -m "not slow and not soak and not root" --ignore=tests/unit/lab --ignore=tests/unit/bench \
 		tests/arch tests/unit tests/vectors $(ARGS)
 
 lint: dev-setup ## format, lint and strict types alone
@@ -55,7 +60,7 @@ lint: dev-setup ## format, lint and strict types alone
 format: dev-setup ## lay out every Python and C file as lint wants it
 	@sh tools/lint.sh --fix
 
-lib: ## build/lib: libpysec.a, libpysec.so, pysec.h, for C programs; needs no Python
+lib: ## build/lib: libpysec.a, libpysec.so and the headers, for C programs; needs no Python
 	$(call NEED,cc)@sh tools/core.sh build/lib lib
 
 sanitize: dev-setup ## unit and property tests against an ASan + UBSan build, after its canary
@@ -67,9 +72,16 @@ fuzz: need-clang dev-setup ## libFuzzer on SecTAG parse and on validate, RUNS=N 
 	@sh tools/fuzz.sh $(RUNS)
 
 soak: dev-setup ## what takes long: more canaries, a sender killed PYSEC_SOAK_KILLS times (1000), hypothesis for long
-	@PYSEC_SOAK_KILLS=$(PYSEC_SOAK_KILLS) $(PY) -m pytest -m soak $(ARGS)
+	@PYSEC_SOAK_KILLS=$(PYSEC_SOAK_KILLS) $(PYTEST) -m soak $(ARGS)
 	@PYSEC_HYPOTHESIS=$(PYSEC_HYPOTHESIS) PYSEC_LAB_SHOTS=$(PYSEC_LAB_SHOTS) \
-		$(PY) -m pytest tests/property tests/unit/lab/test_lab_interrupt.py $(ARGS)
+		$(PYTEST) tests/property tests/unit/lab/test_lab_interrupt.py $(ARGS)
+
+sim: dev-setup ## key agreement under loss, restarts, refusals, replays: SEEDS=N histories (500), and a search
+	@$(PY) -m tests.sim --search $(STATES)
+	@$(PY) -m tests.sim --seeds $(SEEDS) $(ARGS)
+
+interop: dev-setup ## real peers in a guest: the kernel's macsec and wpa_supplicant; SLICE=1: a few tests; needs root
+	@bash tests/interop/lab/build.sh && $(PY) -m pytest -m "interop$(if $(SLICE), and slice)" tests/interop $(ARGS)
 
 fresh: ## make demo and make test in a new Debian chroot; needs root and debootstrap
 	@sh tools/fresh.sh
@@ -77,9 +89,11 @@ fresh: ## make demo and make test in a new Debian chroot; needs root and deboots
 arm64: ## cross-compile the core and run it under qemu-aarch64
 	$(call NEED,arm64)@sh tools/arm64.sh
 
-docs: dev-setup ## docs/api from the docstrings, and the table of docs/CONFORMANCE.md
+docs: dev-setup ## docs/api, the table of docs/CONFORMANCE.md, the diagram of the CP machine, figures from bench/results
 	@$(PY) tools/apidoc.py docs/api
 	@$(PY) tools/conformance.py
+	@$(PY) tools/cp_diagram.py
+	@$(PY) -m bench docs --write
 
 clean: ## remove everything that make made
 	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks *.egg-info

@@ -17,6 +17,7 @@ from cffi import FFI
 ROOT = Path(__file__).resolve().parent
 CSRC = ROOT / "csrc"
 HEADERS = ("pysec.h", "pysec_port.h")
+CPUS = {"x86": ("x86_64", "AMD64"), "arm64": ("aarch64", "arm64")}  # the machines for which files of that name are
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Wvla", "-Wstrict-prototypes", "-Wno-unused-parameter"]
 CFLAGS = ["-std=gnu11", "-O3", "-fvisibility=hidden", "-fno-strict-aliasing", "-fstack-protector-strong"]
 
@@ -34,9 +35,9 @@ def declarations() -> str:
 def sources() -> list[str]:
     """Every C file of the core, relative to the project's root, as setuptools wants it."""
     machine = os.environ.get("PYSEC_MACHINE", platform.machine())
-    foreign = "arm64" if machine in ("x86_64", "AMD64") else "x86"
+    foreign = tuple(name for name, machines in CPUS.items() if machine not in machines)
     found = (p.relative_to(ROOT).as_posix() for p in CSRC.rglob("*.c"))
-    return sorted(p for p in found if not Path(p).stem.startswith(foreign))
+    return sorted(p for p in found if not Path(p).name.startswith(foreign))
 
 
 ffibuilder = FFI()
@@ -46,7 +47,8 @@ ffibuilder.set_source(
     "\n".join(f'#include "{name}"' for name in HEADERS if (CSRC / name).exists()),
     sources=sources(),
     include_dirs=[str(CSRC.relative_to(ROOT)) if Path.cwd() == ROOT else str(CSRC)],
-    extra_compile_args=CFLAGS + WARNINGS + os.environ.get("PYSEC_CFLAGS", "").split(),
+    # Python's own flags ask for debugging information, which is half the work on the kernels, and most of the module.
+    extra_compile_args=[*CFLAGS, *WARNINGS, "-g0", *os.environ.get("PYSEC_CFLAGS", "").split()],
     extra_link_args=["-pthread", *os.environ.get("PYSEC_LDFLAGS", "").split()],
     py_limited_api=True,
     define_macros=[("Py_LIMITED_API", "0x030B0000")],

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import boundary, compare, secy
+from bench import boundary, compare, docs, gcm, mka, port, secy
 from pysec.errors import PysecError
 
-BENCHES = (secy, boundary, compare)
+BENCHES = (secy, gcm, mka, port, boundary, compare, docs)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """Why this exists: to time the core without Python in the loop, C has to do it; Python only says what and when.
 
-Compiles bench/c/secy_bench.c with the core, with the flags of build.py, and talks to it over a pipe.
+Compiles a program of bench/c with the core, with the compiler and the flags of build.py, and talks to it over a pipe.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.rows import Row
@@ -45,36 +47,89 @@ def compiler() -> list[str]:
     return [pythons if shutil.which(pythons) else "cc"]
 
 
-def build() -> Path:
-    """Compile the harness unless it was, from the same sources with the same flags (DriverError)."""
-    sources = [ROOT / "bench" / "c" / "secy_bench.c", *(ROOT / source for source in SOURCES)]
-    headers = sorted((ROOT / "csrc").rglob("*.h"))
-    digest = hashlib.sha256(repr((compiler(), CFLAGS)).encode())
-    for path in [*sources, *headers]:
-        digest.update(path.name.encode() + path.read_bytes())
-    program = BUILT / f"secy_bench-{digest.hexdigest()[:16]}"
+def _digest(files: Iterable[Path], *words: object) -> str:
+    found = hashlib.sha256(repr((compiler(), CFLAGS, words)).encode())
+    for path in files:
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _compile(what: str, *words: str | Path) -> None:
+    done = subprocess.run([*compiler(), *map(str, words)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DriverError(f"{what} does not compile: {done.stderr.strip()[-2000:]}")
+
+
+def _replace(fresh: Path, target: Path) -> Path:
+    """Put a finished file into its place, and take its predecessors away."""
+    fresh.rename(target)
+    for old in BUILT.glob(f"{target.name.rpartition('-')[0]}-*"):
+        if old != target:
+            old.unlink(missing_ok=True)
+    return target
+
+
+def core() -> Path:
+    """The core as one object, compiled unless it was, from the same sources with the same flags (DriverError)."""
+    sources = [ROOT / source for source in SOURCES]
+    core_object = BUILT / f"core-{_digest([*sources, *sorted((ROOT / 'csrc').rglob('*.h'))])}.o"
+    if core_object.exists():
+        return core_object
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILT) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = [Path(folder) / f"{number}.o" for number in range(len(sources))]
+        common = [*CFLAGS, "-I", str(ROOT / "csrc"), "-c"]
+        for job in [
+            pool.submit(_compile, "the core", *common, source, "-o", out)
+            for source, out in zip(sources, objects, strict=True)
+        ]:
+            job.result()
+        fresh = Path(folder) / "core.o"
+        _compile("the core", "-r", "-nostdlib", *objects, "-o", fresh)
+        return _replace(fresh, core_object)
+
+
+def build(name: str = "secy_bench", *more: str) -> Path:
+    """Compile a harness of bench/c, with more files from there, and the core (DriverError)."""
+    core_object, folder_c = core(), ROOT / "bench" / "c"
+    sources = [folder_c / f"{stem}.c" for stem in (name, *more)]
+    program = BUILT / f"{name}-{_digest([*sources, *sorted(folder_c.glob('*.h'))], core_object.name)}"
     if program.exists():
         return program
+    with tempfile.TemporaryDirectory(dir=BUILT) as folder:
+        fresh = Path(folder) / name
+        given: list[str | Path] = [*sources, core_object, "-pthread", "-ldl", "-o", fresh]
+        _compile("the bench's C harness", *CFLAGS, "-I", ROOT / "csrc", *given)
+        return _replace(fresh, program)
+
+
+def build_shared(name: str, source: Path, library: str) -> Path:
+    """Compile a peer, a shared object that needs one library (DriverError)."""
+    shared = BUILT / f"{name}-{_digest([source, *sorted((ROOT / 'bench' / 'c').glob('*.h'))], library)}.so"
+    if shared.exists():
+        return shared
     BUILT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILT) as folder:
-        fresh = Path(folder) / "secy_bench"
-        files = [str(path) for path in sources]
-        command = [*compiler(), *CFLAGS, "-I", str(ROOT / "csrc"), *files, "-pthread", "-o", str(fresh)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise DriverError(f"the bench's C harness does not compile: {done.stderr.strip()[-2000:]}")
-        fresh.rename(program)
-    for old in BUILT.glob("secy_bench-*"):
-        if old != program:
-            old.unlink(missing_ok=True)
-    return program
+        fresh = Path(folder) / name
+        include = ["-I", str(ROOT / "csrc"), "-I", str(ROOT / "bench" / "c")]
+        flags = [*CFLAGS, "-fvisibility=default", "-fPIC", "-shared"]
+        _compile(name, *flags, *include, source, f"-l{library}", "-o", fresh)
+        return _replace(fresh, shared)
+
+
+def compiles_with(header: str, library: str) -> bool:
+    """Whether a header and its library are installed, as far as the compiler can see."""
+    command = [*compiler(), "-x", "c", "-", "-o", os.devnull, f"-l{library}"]
+    program = f"#include <{header}>\nint main(void) {{ return 0; }}\n"
+    return subprocess.run(command, input=program, capture_output=True, text=True, check=False).returncode == 0
 
 
 class Harness:
-    """The running program."""
+    """A running program of bench/c: commands in, answers out, a line each."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen([build()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    def __init__(self, program: Path | None = None) -> None:
+        command = [program or build()]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def ask(self, line: str) -> list[str]:
         """One command, and the words of its answer (DriverError)."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 
 from bench import rows
 from bench.card import machine_card
-from bench.rows import Row
+from bench.rows import AsDict
 from bench.timing import pin
 from pysec.errors import UsageError
 
-Subparsers = argparse._SubParsersAction  # type: ignore[type-arg]
+Subparsers = argparse._SubParsersAction
 
 
 def numbers(text: str) -> list[int]:
@@ -19,22 +20,37 @@ def numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
+@dataclass(frozen=True)
+class Effort:
+    """How many samples of each row, and how much timed work in each, unless the command line says it."""
+
+    repeats: int = 21
+    sample_ms: float = 4
+    quick_repeats: int = 3
+    quick_sample_ms: float = 0.1
+    quick: str = "a few seconds: does it run? the figures mean nothing"
+    impl: str = "GCM implementation (the best one)"
+
+
+def add_common(parser: argparse.ArgumentParser, effort: Effort = Effort()) -> None:
     """--quick, --json, --repeats, --sample-ms, --impl, --cpu."""
-    parser.add_argument("--quick", action="store_true", help="a few seconds: does it run? the figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help=effort.quick)
     parser.add_argument("--json", metavar="FILE", help="write card and rows there, as JSON lines")
-    parser.add_argument("--repeats", type=int, metavar="N", help="samples of each row (21; quick 3)")
-    parser.add_argument("--sample-ms", type=float, metavar="MS", help="timed work in each sample (4; quick 0.1)")
-    parser.add_argument("--impl", metavar="NAME", help="GCM implementation (the best one)")
+    repeats = f"samples of each row ({effort.repeats}; quick {effort.quick_repeats})"
+    parser.add_argument("--repeats", type=int, metavar="N", help=repeats)
+    sample = f"timed work in each sample ({effort.sample_ms:g}; quick {effort.quick_sample_ms:g})"
+    parser.add_argument("--sample-ms", type=float, metavar="MS", help=sample)
+    parser.add_argument("--impl", metavar="NAME", help=effort.impl)
     parser.add_argument("--cpu", type=int, metavar="N", help="stay on this CPU (the last one)")
 
 
 class Session:
     """What a bench run is about: how often, how long, and what became of it."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        self.repeats: int = args.repeats or (3 if args.quick else 21)
-        self.sample_ns = int(1e6 * (args.sample_ms or (0.1 if args.quick else 4)))
+    def __init__(self, args: argparse.Namespace, effort: Effort = Effort()) -> None:
+        self.repeats: int = args.repeats or (effort.quick_repeats if args.quick else effort.repeats)
+        ms: float = args.sample_ms or (effort.quick_sample_ms if args.quick else effort.sample_ms)
+        self.sample_ns = int(1e6 * ms)
         if self.repeats < 1 or self.sample_ns < 1:
             raise UsageError("--repeats and --sample-ms must be positive")
         try:
@@ -42,7 +58,7 @@ class Session:
         except (OSError, ValueError):
             raise UsageError(f"--cpu {args.cpu}: not a CPU that this process may use") from None
         self.card = machine_card()
-        self.rows: list[Row] = []
+        self.rows: list[AsDict] = []
         self._json: str | None = args.json
         if args.impl and args.impl not in self.card["impls"]:
             raise UsageError(f"--impl {args.impl}: usable here are {', '.join(self.card['impls'])}")
@@ -53,10 +69,10 @@ class Session:
         if sys.stderr.isatty():
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
-    def finish(self) -> int:
-        """Print the table, write the file."""
+    def finish(self, table: str | None = None) -> int:
+        """Print the table, or the one given instead, and write the file."""
         self.progress("")
-        print(rows.table([row.as_dict() for row in self.rows]))
+        print(rows.table([row.as_dict() for row in self.rows]) if table is None else table)
         if self._json:
             rows.write(self._json, self.card, self.rows)
         return 0

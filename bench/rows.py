@@ -10,12 +10,15 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pysec.errors import FormatError
 
 # What makes two rows of two files the same measurement. The implementation is not part of it: a new one is a change.
-KEY = ("bench", "provider", "op", "suite", "frame_octets", "burst", "scs")
+KEY = (
+    *("bench", "provider", "op", "suite", "frame_octets", "burst", "scs"),
+    *("aad", "payload", "octets", "ring_mib"),  # of bench gcm alone
+)
 
 
 def spread(values: Sequence[float]) -> dict[str, float | int]:
@@ -45,7 +48,7 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """The row as it stands in a results file."""
-        named = {name: getattr(self, name) for name in (*KEY, "impl")}
+        named = {name: getattr(self, name, None) for name in (*KEY, "impl")}
         row: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         row["ns_per_frame" if self.burst else "ns_per_call"] = times = spread(self.samples)
         if self.burst > 1:
@@ -61,7 +64,13 @@ class Row:
         return row
 
 
-def write(path: str, card: dict[str, Any], rows: Iterable[Row]) -> None:
+class AsDict(Protocol):
+    """A row of any bench."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+def write(path: str, card: dict[str, Any], rows: Iterable[AsDict]) -> None:
     """Write a results file."""
     lines = [{"card": card}, *(row.as_dict() for row in rows)]
     Path(path).write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
@@ -87,8 +96,10 @@ def read(path: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return lines[0]["card"], rows
 
 
-def timing(row: dict[str, Any]) -> dict[str, float]:
-    """The spread by which a row is judged: per frame, or per call where there are no frames."""
+def timing(row: dict[str, Any], unit: str = "ns") -> dict[str, float]:
+    """The spread by which a row is judged: per frame, or per call where there are no frames. unit: or `cycles`."""
+    if unit in row:  # bench gcm
+        return {"median": row[unit], **{name: row[f"{unit}_{name}"] for name in ("min", "p25", "p75")}}
     found: dict[str, float] = row["ns_per_frame"] if "ns_per_frame" in row else row["ns_per_call"]
     return found
 

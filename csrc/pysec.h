@@ -35,10 +35,8 @@ enum pysec_error {
     PYSEC_E_FULL = -7,        /* the configured number of receive SCs is reached */
     PYSEC_E_SSCI = -8,        /* another SCI has this SSCI with the same SAK (802.1AE-2018 10.7.13) */
     PYSEC_E_UNSUPPORTED = -9, /* this CPU or system cannot do it */
-    PYSEC_E_NONCE = -10,      /* a nonce did not rise, or none is left (SP 800-38D 8.2.1, 8.3) */
-    PYSEC_E_SELFTEST = -11,   /* an implementation failed its known answers */
-    PYSEC_E_SYS = -12,        /* a system call failed; errno says why */
-    PYSEC_E_BUSY = -13        /* the object is in use */
+    PYSEC_E_SYS = -10,        /* a system call failed; errno says why */
+    PYSEC_E_BUSY = -11        /* the object is in use */
 };
 
 /* pysec_strerror returns one English line for a negative enum pysec_error; never NULL. */
@@ -70,7 +68,7 @@ struct pysec_gcm_info {
     int num_failed;      /* of these; an implementation with any is not offered */
 };
 
-/* pysec_gcm_num_impls returns how many implementations this build holds, usable here or not. */
+/* pysec_gcm_num_impls returns how many implementations this build knows of, usable here or not. */
 int pysec_gcm_num_impls(void);
 
 /* pysec_gcm_get_info fills in what is known of implementation i, 0 <= i < pysec_gcm_num_impls(). */
@@ -262,7 +260,7 @@ void pysec_secy_get_config(const struct pysec_secy *secy, struct pysec_config *c
 
 /* pysec_secy_install_sak installs a SAK under its key identifier (10.7.28). confidentiality_offset is 0, 30 or 50;
  * only 0 with an XPN suite. salt is 12 octets with an XPN suite, else NULL. The same SAK under the same KI while it
- * is installed: 0, nothing changes. PYSEC_E_KI_REUSED if the KI was ever used with another SAK, or an installed or
+ * is installed: 0, nothing changes. PYSEC_E_KI_REUSED if the KI is known with another SAK, or an installed or
  * remembered SAK comes back under another KI. */
 int pysec_secy_install_sak(struct pysec_secy *secy, const uint8_t ki[16], const uint8_t *sak, size_t sak_len,
                            const uint8_t *salt, uint32_t confidentiality_offset);

@@ -4,7 +4,7 @@
 #
 #   make -f mk/core.mk O=build/lib [CC=...] [EXTRA=...] [MACHINE=aarch64] [C=csrc] lib | $(O)/core.a
 #
-# The flags are build.py's; tests/unit/test_build_flags.py holds the two lists together.
+# The flags are build.py's; tests/unit/test_build_native.py holds the two lists together.
 
 C ?= csrc
 O ?= build/lib
@@ -22,15 +22,15 @@ LDEXTRA ?=
 SONAME := libpysec.so.0
 
 # Files that bear another CPU's name are left out, as build.py does.
-FOREIGN := $(if $(filter x86_64 amd64 AMD64,$(MACHINE)),arm64,x86)
-SOURCES := $(shell find $(C) -name '*.c' ! -name '$(FOREIGN)*' | LC_ALL=C sort)
+FOREIGN := $(if $(filter x86_64 amd64 AMD64,$(MACHINE)),,x86) $(if $(filter aarch64 arm64,$(MACHINE)),,arm64)
+SOURCES := $(shell find $(C) -name '*.c' $(FOREIGN:%=! -name '%*') | LC_ALL=C sort)
 OBJECTS := $(patsubst $(C)/%.c,$(O)/o/%.o,$(SOURCES))
 
 # The command line is part of what an object depends on: other flags, other objects.
 COMMAND := $(CC) $(CFLAGS) $(WARNINGS) $(EXTRA) -fPIC -pthread -I$(C)
 
 .PHONY: lib
-lib: $(O)/libpysec.a $(O)/libpysec.so $(O)/pysec.h $(if $(wildcard $(C)/pysec_port.h),$(O)/pysec_port.h)
+lib: $(O)/libpysec.a $(O)/libpysec.so $(patsubst $(C)/%,$(O)/%,$(wildcard $(C)/*.h))
 
 $(O)/command: FORCE
 	@mkdir -p $(O)
@@ -46,7 +46,7 @@ $(O)/core.a: $(OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $(OBJECTS)
 
-# For others: one object in which only what pysec.h declares keeps its name, so that no name of ours can meet theirs.
+# For others: one object in which only what the headers in $(C) declare keeps its name, so that no name of ours can meet theirs.
 $(O)/libpysec.a: $(OBJECTS)
 	@rm -f $@
 	$(LD) -r -o $(O)/libpysec.o $(OBJECTS)

@@ -38,7 +38,7 @@ from pysec.errors import (
     UsageError,
 )
 from pysec.secret import Secret
-from pysec.types import An, CipherSuite, Ki, MacAddress, Pn, Sci, Ssci, ValidateFrames
+from pysec.types import An, CipherSuite, Ckn, Ki, Kn, MacAddress, Mi, Pn, Sci, Ssci, ValidateFrames
 
 __version__ = "0.1.0"
 
@@ -46,6 +46,7 @@ __all__ = [
     "Action",
     "An",
     "CipherSuite",
+    "Ckn",
     "Counters",
     "CryptoError",
     "DriverError",
@@ -59,7 +60,9 @@ __all__ = [
     "KeyExhausted",
     "KeyStoreError",
     "Ki",
+    "Kn",
     "MacAddress",
+    "Mi",
     "NonceReused",
     "Pn",
     "Port",

@@ -49,6 +49,7 @@ class Secret:
             return NotImplemented
         return hmac.compare_digest(self._octets, other._octets)
 
+    # A hash would be a fingerprint of the key. mypy knows object.__hash__ as a function only.
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:

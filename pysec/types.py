@@ -1,7 +1,7 @@
 """Why this exists: an SCI, an AN and a packet number are all just integers until one is passed for another.
 
 Small frozen types that check themselves on construction and print as people write them. Names are those of
-IEEE 802.1AE-2018.
+IEEE 802.1AE-2018 and IEEE 802.1X-2020.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from pysec.errors import UsageError
 
 XPN_SPACE: Final = 1 << 64
 PN_SPACE: Final = 1 << 32
+MI_OCTETS: Final = 12
+MAX_CKN_OCTETS: Final = 32
+_GCM_AES_128_OF_2006: Final = bytes.fromhex("0080020001000001")
 
 
 def _octets(text: str | bytes, want: int, what: str) -> bytes:
@@ -155,6 +158,71 @@ class Pn:
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class Mi:
+    """Member Identifier (802.1X-2020 9.4.2): 12 octets drawn at random that name a participant of a CA."""
+
+    octets: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.octets) != MI_OCTETS:
+            raise UsageError(f"MI: {len(self.octets)} octets, must be {MI_OCTETS}")
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Self:
+        """Read 24 hex digits or 12 octets (UsageError)."""
+        return cls(_octets(text, MI_OCTETS, "MI"))
+
+    def __str__(self) -> str:
+        return self.octets.hex()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Kn:
+    """Key Number (802.1X-2020 9.8): 32 bits; a key server numbers its SAKs from 1."""
+
+    value: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value < PN_SPACE:
+            raise UsageError("KN: must be a 32-bit number")
+
+    @property
+    def octets(self) -> bytes:
+        """The 4 octets in network order."""
+        return self.value.to_bytes(4, "big")
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ckn:
+    """CAK Name (802.1X-2020 9.3.1): 1 to 32 octets that say which CAK is meant, and nothing of its value.
+
+    Two names that differ in their length alone are two names: nothing is padded.
+    """
+
+    octets: bytes
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.octets) <= MAX_CKN_OCTETS:
+            raise UsageError(f"CKN: {len(self.octets)} octets, must be 1 to {MAX_CKN_OCTETS}")
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Self:
+        """Read an even number of hex digits, or 1 to 32 octets (UsageError)."""
+        if isinstance(text, str):
+            try:
+                text = bytes.fromhex(text)
+            except ValueError:
+                raise UsageError("CKN: not an even number of hex digits") from None
+        return cls(bytes(text))
+
+    def __str__(self) -> str:
+        return self.octets.hex()
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Ki:
     """Key identifier (802.1AE-2018 10.7.14): 16 octets that name a SAK and say nothing of its value.
 
@@ -169,18 +237,69 @@ class Ki:
 
     @classmethod
     def parse(cls, text: str | bytes) -> Self:
-        """Read 32 hex digits or 16 octets (UsageError)."""
+        """Read 32 hex digits, 16 octets, or what `mka_text` gives (UsageError)."""
+        if isinstance(text, str) and "/" in text:
+            mi, _, kn = text.partition("/")
+            if not kn.isascii() or not kn.isdecimal() or len(kn) > 10:
+                raise UsageError("KI: the key number after '/' is not a decimal number of 32 bits")
+            return cls.of(Mi.parse(mi), Kn(int(kn)))
         return cls(_octets(text, 16, "KI"))
 
     @classmethod
-    def of(cls, mi: bytes, kn: int) -> Self:
+    def of(cls, mi: Mi | bytes, kn: Kn | int) -> Self:
         """The KI of a Member Identifier of 12 octets and a Key Number of 32 bits (UsageError)."""
-        if len(mi) != 12 or not 0 <= kn < PN_SPACE:
+        octets, number = mi.octets if isinstance(mi, Mi) else mi, kn.value if isinstance(kn, Kn) else kn
+        if len(octets) != MI_OCTETS or not 0 <= number < PN_SPACE:
             raise UsageError("KI: needs an MI of 12 octets and a KN of 32 bits")
-        return cls(bytes(mi) + kn.to_bytes(4, "big"))
+        return cls(bytes(octets) + number.to_bytes(4, "big"))
+
+    @property
+    def mi(self) -> Mi:
+        """The key server's Member Identifier, of a KI that MKA made."""
+        return Mi(self.octets[:MI_OCTETS])
+
+    @property
+    def kn(self) -> Kn:
+        """The Key Number, of a KI that MKA made."""
+        return Kn(int.from_bytes(self.octets[MI_OCTETS:], "big"))
+
+    @property
+    def mka_text(self) -> str:
+        """MI and KN, as `62eb1b15f34df450fef5fa33/1`."""
+        return f"{self.mi}/{self.kn}"
 
     def __str__(self) -> str:
         return self.octets.hex()
+
+
+class ConfidentialityOffset(enum.IntEnum):
+    """What MKA distributes with a SAK (802.1X-2020 11.11.3): whether to encrypt, and from which octet on."""
+
+    INTEGRITY_ONLY = 0
+    ZERO = 1
+    THIRTY = 2
+    FIFTY = 3
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether the SAK is for confidentiality too."""
+        return self is not ConfidentialityOffset.INTEGRITY_ONLY
+
+    @property
+    def octets(self) -> int:
+        """Octets of user data that stay readable in front: 0, 30 or 50."""
+        return (0, 0, 30, 50)[self]
+
+
+class MacsecCapability(enum.IntEnum):
+    """What a participant's SecY can do (802.1X-2020 11.11.3); each includes those before it."""
+
+    NONE = 0
+    INTEGRITY = 1
+    CONFIDENTIALITY = 2
+    """From the first octet on."""
+    OFFSETS = 3
+    """Confidentiality from the first octet, or after 30 or 50."""
 
 
 class CipherSuite(enum.Enum):
@@ -191,6 +310,19 @@ class CipherSuite(enum.Enum):
     GCM_AES_XPN_128 = "GCM-AES-XPN-128"
     GCM_AES_XPN_256 = "GCM-AES-XPN-256"
 
+    # Attributes and not properties: key agreement asks for them with every MKPDU.
+    is_xpn: bool
+    """Whether packet numbers have 64 bits."""
+    pn_space: int
+    """One more than the greatest packet number."""
+    sak_octets: int
+    """Octets of a SAK: 16 or 32."""
+
+    def __init__(self, name: str) -> None:
+        self.is_xpn = "XPN" in name
+        self.pn_space = XPN_SPACE if self.is_xpn else PN_SPACE
+        self.sak_octets = 32 if name.endswith("256") else 16
+
     @classmethod
     def parse(cls, text: str) -> CipherSuite:
         """Read the standard's name in any case (UsageError)."""
@@ -200,28 +332,28 @@ class CipherSuite(enum.Enum):
             names = ", ".join(suite.value for suite in cls)
             raise UsageError(f"cipher suite {text[:40]!r}: must be one of {names}") from None
 
+    @classmethod
+    def of_identifier(cls, octets: bytes) -> CipherSuite | None:
+        """The suite of an identifier of 8 octets, that which 802.1AE-2006 gave GCM-AES-128 included; None if it is none
+        of these."""
+        return _SUITES_BY_IDENTIFIER.get(bytes(octets))
+
     @property
     def identifier(self) -> bytes:
         """The 8 octets that identify the suite (802.1AE-2018 Table 14-1)."""
-        return bytes.fromhex("0080c20001000001")[:7] + bytes([list(CipherSuite).index(self) + 1])
-
-    @property
-    def sak_octets(self) -> int:
-        """Octets of a SAK: 16 or 32."""
-        return 32 if self.value.endswith("256") else 16
-
-    @property
-    def is_xpn(self) -> bool:
-        """Whether packet numbers have 64 bits."""
-        return "XPN" in self.value
-
-    @property
-    def pn_space(self) -> int:
-        """One more than the greatest packet number."""
-        return XPN_SPACE if self.is_xpn else PN_SPACE
+        return _SUITE_IDENTIFIERS[self]
 
     def __str__(self) -> str:
-        return self.value
+        return str(self.value)
+
+
+_SUITE_IDENTIFIERS: Final = {
+    suite: bytes.fromhex("0080c200010000") + bytes([place]) for place, suite in enumerate(CipherSuite, start=1)
+}
+_SUITES_BY_IDENTIFIER: Final = {
+    _GCM_AES_128_OF_2006: CipherSuite.GCM_AES_128,
+    **{octets: suite for suite, octets in _SUITE_IDENTIFIERS.items()},
+}
 
 
 class ValidateFrames(enum.Enum):

@@ -7,6 +7,7 @@
 - `--require-native PATH`: the run stops at once unless the compiled module lies under PATH; `--require-symbol` names
   a symbol that it must hold (`make sanitize` asks for one of AddressSanitizer's).
 - the seconds of each suite, in front of pytest's closing line.
+- several workers (pytest-xdist): workers.py says which tests one of them must do.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -24,6 +26,8 @@ import pytest
 REPO = Path(__file__).resolve().parent.parent
 if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
+
+from tests.workers import is_early, make_scheduler  # noqa: E402 - where the line above leads
 
 hypothesis.settings.register_profile("pysec", deadline=None, derandomize=True, print_blob=True, database=None)
 hypothesis.settings.load_profile("pysec")
@@ -63,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.importmode = "importlib"
     config.addinivalue_line("markers", "soak: proofs by repetition; left to make soak and a slice in CI")
     config.addinivalue_line("markers", "target: a canary that its own make target runs first; make test leaves it out")
+    config.addinivalue_line("markers", "interop: real peers in a guest; left to make interop and a slice in CI")
+    config.addinivalue_line("markers", "slice: the few interop tests that the gate runs")
     config.addinivalue_line("markers", "frame: of the project's build and repository, not of the code it ships")
     below = config.getoption("--require-native")
     if below:
@@ -84,8 +90,15 @@ def no_root_reason() -> str | None:
     return None if made else "needs network namespaces, which this system refuses"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whichever --dist is asked for."""
+    return make_scheduler(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root where there is none."""
+    """Long tests come first. Skip what needs root where there is none."""
+    items.sort(key=lambda item: not is_early(item.nodeid))
     rooted = [item for item in items if item.get_closest_marker("root")]
     reason = no_root_reason() if rooted else None
     if reason:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TAG = re.compile(r"(802\.1AE-2018|SP 800-38D|RFC \d+) (\d+(?:\.\d+)*)")
+TAG = re.compile(r"(802\.1AE-2018|802\.1X-2020|SP 800-38[BDF]|SP 800-108|RFC \d+) (\d+(?:\.\d+)*)")
 BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
 
 TITLES = {
@@ -59,7 +59,57 @@ TITLES = {
     "802.1AE-2018 10.7.28": "SAK creation",
     "802.1AE-2018 14.5": "GCM-AES-128 and -256: IV, AAD, offset",
     "802.1AE-2018 14.7": "XPN suites: IV from SSCI, PN, salt",
+    "802.1X-2020 9": "MKA",
+    "802.1X-2020 6.2": "key hierarchy",
+    "802.1X-2020 6.2.1": "key derivation function",
+    "802.1X-2020 6.2.2": "CAK and CKN from EAP",
+    "802.1X-2020 9.3": "CAK",
+    "802.1X-2020 9.3.1": "CAK name",
+    "802.1X-2020 9.3.3": "KEK and ICK",
+    "802.1X-2020 9.4": "transport of MKPDUs",
+    "802.1X-2020 9.4.1": "integrity of MKPDUs",
+    "802.1X-2020 9.4.2": "member identification, message numbers",
+    "802.1X-2020 9.4.3": "liveness of peers",
+    "802.1X-2020 9.5": "key server election",
+    "802.1X-2020 9.6": "use of MACsec",
+    "802.1X-2020 9.7": "cipher suite and offset",
+    "802.1X-2020 9.8": "SAK generation, distribution, selection",
+    "802.1X-2020 9.8.1": "SAK generation",
+    "802.1X-2020 9.8.2": "AES Key Wrap of SAKs",
+    "802.1X-2020 9.8.3": "distribution of SAKs",
+    "802.1X-2020 9.9": "association numbers",
+    "802.1X-2020 9.10": "SAK installation and use",
+    "802.1X-2020 9.12": "distribution of group CAKs",
+    "802.1X-2020 9.13": "announcement of cipher suites",
+    "802.1X-2020 9.14": "participants: creation and deletion",
+    "802.1X-2020 9.15": "timers",
+    "802.1X-2020 9.16": "the principal participant",
+    "802.1X-2020 11.1.1": "destination address",
+    "802.1X-2020 11.3": "EAPOL PDU",
+    "802.1X-2020 11.4": "validation of EAPOL PDUs",
+    "802.1X-2020 11.11": "EAPOL-MKA",
+    "802.1X-2020 11.11.1": "MKPDU",
+    "802.1X-2020 11.11.2": "validation of MKPDUs",
+    "802.1X-2020 11.11.3": "encoding of MKPDUs",
+    "802.1X-2020 11.12": "announcement TLVs",
+    "802.1X-2020 12.1": "the port access entity",
+    "802.1X-2020 12.4": "CP state machine",
+    "802.1X-2020 12.5": "Logon Process",
+    "RFC 3394 2.2": "AES Key Wrap",
+    "RFC 3394 2.2.1": "key wrap",
+    "RFC 791 3.1": "the IPv4 header",
+    "RFC 1071 2": "calculating the Internet checksum",
+    "RFC 3168 6.1.2": "CWR on the first new segment",
+    "RFC 6864 4.1": "identification in atomic datagrams",
+    "RFC 8200 3": "the IPv6 header",
+    "RFC 8200 4.3": "extension headers before the transport header",
+    "RFC 8200 8.1": "checksums of upper layers",
+    "RFC 9293 3.1": "the TCP header",
+    "RFC 3394 2.2.2": "key unwrap",
     "RFC 5116 3.2": "formation of nonces",
+    "SP 800-108 4.1": "KDF in counter mode",
+    "SP 800-38B 6.2": "CMAC generation",
+    "SP 800-38B 6.3": "CMAC verification",
     "SP 800-38D 5.2.1.1": "lengths",
     "SP 800-38D 6.3": "multiplication of blocks",
     "SP 800-38D 7.1": "authenticated encryption",
@@ -70,7 +120,7 @@ TITLES = {
 }
 
 
-def tags(path: Path) -> set[str]:
+def tags_in(path: Path) -> set[str]:
     """The clause tags of a file, those that a line break cuts in two included."""
     text = re.sub(r"\s*\n[\s*#/]*", " ", path.read_text("utf-8"))
     return {f"{standard} {clause}" for standard, clause in TAG.findall(text)}
@@ -82,7 +132,7 @@ def collect(globs: tuple[str, ...]) -> dict[str, list[str]]:
     for pattern in globs:
         for path in sorted(ROOT.glob(pattern)):
             if path.name != "_native.c" and "arch" not in path.parts:
-                for tag in tags(path):
+                for tag in tags_in(path):
                     found[tag].append(path.relative_to(ROOT).as_posix())
     return found
 

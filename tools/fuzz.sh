@@ -1,7 +1,7 @@
 #!/bin/sh
 # Why this exists: one command that fuzzes every C target for a stated number of runs and says what came of it.
 #
-#   sh tools/fuzz.sh RUNS        RUNS executions of each target, both at a time
+#   sh tools/fuzz.sh RUNS        RUNS executions of each target, all at a time
 #
 # The corpus that libFuzzer grows stays in build/fuzz/TARGET/corpus and is used again; what it finds lands in
 # build/fuzz/TARGET/findings. Exit status 1 if there is a finding, or a target that did not make its runs.
@@ -16,7 +16,7 @@ sh tools/core.sh $out/core core.a CC=clang EXTRA="$flags -fsanitize=fuzzer-no-li
 "${PYTHON:-python3}" tests/fuzz/make_corpus.py $out/seeds >/dev/null || exit 2
 
 pids=""
-for target in sectag validate; do
+for target in sectag validate segment; do
     here=$out/$target
     rm -rf "$here/findings"
     mkdir -p "$here/corpus" "$here/findings"
@@ -32,7 +32,7 @@ done
 trap 'kill $pids 2>/dev/null' INT TERM
 
 status=0
-for target in sectag validate; do
+for target in sectag validate segment; do
     here=$out/$target
     pid=${pids# }
     pids=${pid#* }

@@ -1,21 +1,36 @@
 #!/bin/sh
-# Why this exists: everything that a reader should not have to look for: format, lint, types. Each of them runs, and the
-# first that is not content decides the exit status at the end.
+# Why this exists: everything that a reader should not have to look for: format, lint, types. All of them run at once,
+# are reported one after the other, and any that is not content makes the exit status 1.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 bin=.venv/bin
 status=0
+said=$(mktemp -d) || exit 2
+trap 'rm -rf "$said"' EXIT
+number=0
 
+# check NAME COMMAND...: begin with it.
 check() {
-    name=$1
-    shift
-    if output=$("$@" 2>&1); then
-        echo "$name: clean"
-    else
-        printf '%s\n' "$output"
-        echo "$name: NOT CLEAN"
-        status=1
-    fi
+    number=$((number + 1))
+    (
+        echo "$1" >"$said/$number.name"
+        shift
+        "$@" >"$said/$number.out" 2>&1
+        echo $? >"$said/$number.status"
+    ) &
+}
+
+# report: wait for all of them.
+report() {
+    wait
+    for i in $(seq "$number"); do
+        result=clean
+        if [ "$(cat "$said/$i.status")" != 0 ]; then
+            cat "$said/$i.out"
+            result="NOT CLEAN" status=1
+        fi
+        echo "$(cat "$said/$i.name"): $result"
+    done
 }
 
 if [ "${1:-}" = --fix ]; then
@@ -25,9 +40,10 @@ if [ "${1:-}" = --fix ]; then
     exit
 fi
 
+# The longest first.
+check "mypy --strict" $bin/mypy --strict pysec build.py tools
 check "ruff check" $bin/ruff check .
 check "ruff format" $bin/ruff format --check .
-check "mypy --strict" $bin/mypy --strict pysec build.py tools
 
 # Other versions of clang-format lay out some lines differently; the one of Debian 12 decides.
 format=""
@@ -41,7 +57,9 @@ if [ -n "$format" ]; then
     mkdir -p build
     find csrc examples tests bench -name '*.[ch]' -print0 >build/c-files
     check "clang-format" xargs -0 -a build/c-files $format --dry-run -Werror
+    report
 else
+    report
     echo "clang-format: skipped, version 14 is not installed (apt-get install -y clang-format-14)"
 fi
 exit $status

@@ -23,10 +23,6 @@ const char *pysec_strerror(int error)
         return "another SCI has this SSCI with the same SAK";
     case PYSEC_E_UNSUPPORTED:
         return "this machine cannot do it";
-    case PYSEC_E_NONCE:
-        return "the nonce did not rise, or none is left";
-    case PYSEC_E_SELFTEST:
-        return "the implementation failed its known answers";
     case PYSEC_E_SYS:
         return "a system call failed";
     case PYSEC_E_BUSY:

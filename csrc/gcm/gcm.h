@@ -51,8 +51,8 @@ struct gcm_impl_status {
     int num_failed;
 };
 
-/* gcm_num_impls and gcm_impl_status give every implementation in this build. They run the known answers first, once
- * in the life of the process. */
+/* gcm_num_impls and gcm_impl_status give every implementation that this build knows of, usable here or not. They run
+ * the known answers first, once in the life of the process. */
 size_t gcm_num_impls(void);
 const struct gcm_impl_status *gcm_impl_status(size_t i);
 

@@ -5,9 +5,11 @@
 #include "gcm.h"
 
 extern const struct gcm_impl gcm_portable;
-#if defined(__x86_64__)
+/* Each of its own file, or of absent.c */
 extern const struct gcm_impl gcm_aesni;
-#endif
+extern const struct gcm_impl gcm_vaes256;
+extern const struct gcm_impl gcm_vaes512;
+extern const struct gcm_impl gcm_arm64;
 
 /* gcm_known_answers runs every known answer through one implementation, of which it fills in num_tests and
  * num_failed. state is impl->state_len octets, 64-octet aligned. */

@@ -33,58 +33,12 @@
  * Functions of lanes take n, how many are wanted: 2, 4 or 8, constant after inlining. More may be computed.
  */
 
+#include "part.h"
+#include "schedule.inc.h"
+
 #define LANES 8
 #define STRIDE (16 * LANES) /* octets that fill the lanes */
 #define INLINE static inline __attribute__((always_inline))
-
-/* ---- Less than a block ------------------------------------------------------------------------------------------ */
-
-/* Nothing outside a message is read or written, not even octets that would be thrown away: messages lie against the
- * ends of pages. Loads and stores inside it overlap instead. */
-
-static inline struct words part_load(const uint8_t *p, size_t len)
-{
-    struct words w = {0, 0};
-
-    if (len >= 8) {
-        w.hi = load_be64(p);
-        if (len > 8)
-            w.lo = load_be64(p + len - 8) << (8 * (16 - len));
-    } else if (len >= 4) {
-        w.hi = (uint64_t)load_be32(p) << 32 | (uint64_t)load_be32(p + len - 4) << (8 * (8 - len));
-    } else if (len > 0) {
-        w.hi = (uint64_t)p[0] << 56 | (uint64_t)p[len / 2] << (56 - 8 * (len / 2)) |
-               (uint64_t)p[len - 1] << (56 - 8 * (len - 1));
-    }
-    return w;
-}
-
-static inline void part_store(uint8_t *p, struct words w, size_t len)
-{
-    if (len >= 8) {
-        store_be64(p, w.hi);
-        if (len > 8)
-            store_be64(p + len - 8, w.lo >> (8 * (16 - len)) | w.hi << (8 * (len - 8)));
-    } else if (len >= 4) {
-        store_be32(p, (uint32_t)(w.hi >> 32));
-        store_be32(p + len - 4, (uint32_t)(w.hi >> (8 * (8 - len))));
-    } else {
-        for (size_t i = 0; i < len; i++)
-            p[i] = (uint8_t)(w.hi >> (56 - 8 * i));
-    }
-}
-
-/* part_clear zeroes all but the first len octets of a block, 0 < len < 16. */
-static inline struct words part_clear(struct words w, size_t len)
-{
-    if (len > 8) {
-        w.lo &= ~UINT64_C(0) << (8 * (16 - len));
-    } else {
-        w.hi &= ~UINT64_C(0) << (8 * (8 - len));
-        w.lo = 0;
-    }
-    return w;
-}
 
 /* ---- GHASH ------------------------------------------------------------------------------------------------------ */
 
@@ -374,43 +328,6 @@ static void impl_encrypt_block(const void *state, uint8_t out[16], const uint8_t
 {
     encrypt_words(state, out, (struct words){load_be64(in), load_be64(in + 8)});
     burn();
-}
-
-/* expand_rounds is the key expansion of FIPS 197 5.2. */
-static __attribute__((noinline)) void expand_rounds(struct state *st, const uint8_t *key, int num_words)
-{
-    uint32_t w[60], rcon = 0x01000000;
-
-    st->rounds = num_words + 6;
-    for (int i = 0; i < 4 * (st->rounds + 1); i++) {
-        if (i < num_words) {
-            w[i] = load_be32(key + 4 * i);
-            continue;
-        }
-        uint32_t t = w[i - 1];
-        if (i % num_words == 0) {
-            t = sub_word(t << 8 | t >> 24) ^ rcon;
-            rcon <<= 1;
-            if (i == 8 * num_words) /* x^8 = x^4 + x^3 + x + 1; a matter of AES-128 alone */
-                rcon = 0x1b000000;
-        } else if (num_words == 8 && i % 8 == 4) {
-            t = sub_word(t);
-        }
-        w[i] = w[i - num_words] ^ t;
-    }
-    for (int r = 0; r <= st->rounds; r++) {
-        const uint32_t *k = w + 4 * r;
-        round_key_set(st, r, (struct words){(uint64_t)k[0] << 32 | k[1], (uint64_t)k[2] << 32 | k[3]});
-    }
-}
-
-/* over_x divides by x. What falls off is x^0, and x^0 / x = x^127 + x^6 + x + 1. */
-static inline struct words over_x(struct words w)
-{
-    uint64_t carry = w.hi >> 63;
-
-    return (struct words){(w.hi << 1 | w.lo >> 63) ^ ((UINT64_C(0) - carry) & UINT64_C(0xc200000000000000)),
-                          w.lo << 1 ^ carry};
 }
 
 static __attribute__((noinline)) void expand_powers(struct state *st)

@@ -2,8 +2,12 @@
  *
  * AES is bitsliced. Eight blocks are eight numbers of 128 bits; transposed, number b holds bit b of every octet:
  * octet p of it has one bit for each of the eight blocks. SubBytes then is a circuit of ANDs and XORs over eight
- * numbers and looks nothing up; ShiftRows and MixColumns move whole octets, for all blocks alike. No address and no
- * branch depends on a key or on data.
+ * numbers and looks nothing up; MixColumns moves whole octets, for all blocks alike. No address and no branch depends
+ * on a key or on data.
+ *
+ * ShiftRows is never done. After k rounds what belongs in row r of column c lies in column c + k r (modulo 4), so
+ * MixColumns looks for the next row of a column k columns on, and round keys are laid out to match. (Due to
+ * Adomnicai and Peyrin.)
  *
  * The circuit inverts in GF(2^8) as a tower of quadratic extensions, which is due to Itoh and Tsujii and, with the
  * normal bases used here, to Canright:
@@ -206,31 +210,30 @@ static inline void add_round_key(struct lanes *l, const struct lanes *key)
         l->bit[i] ^= key->bit[i];
 }
 
-/* shift_rows moves row r of column c + r to column c: rows 2 and 3 by two columns, then rows 1 and 3 by one. */
-static inline void shift_rows(columns x[8])
+/* turn moves what is in column c + k to column c. */
+static inline columns turn(columns x, int k)
 {
-    for (int i = 0; i < 8; i++) {
-        columns two = {x[i][2], x[i][3], x[i][0], x[i][1]};
-        x[i] ^= (x[i] ^ two) & 0xffff0000;
-        columns one = {x[i][1], x[i][2], x[i][3], x[i][0]};
-        x[i] ^= (x[i] ^ one) & 0xff00ff00;
-    }
+    return k == 0   ? x
+           : k == 1 ? (columns){x[1], x[2], x[3], x[0]}
+           : k == 2 ? (columns){x[2], x[3], x[0], x[1]}
+                    : (columns){x[3], x[0], x[1], x[2]};
 }
 
-/* mix_columns: with u = row r + row r + 1, row r becomes 2 u + row r + 1 + the u of two rows on. */
-static inline void mix_columns(columns x[8])
+/* mix_columns: with u = row r + row r + 1, row r becomes 2 u + row r + 1 + the u of two rows on. After k rounds the
+ * next row of a column is k columns on. */
+static inline void mix_columns(columns x[8], int k)
 {
     columns next[8], u[8];
 
     for (int i = 0; i < 8; i++) {
-        next[i] = x[i] >> 8 | x[i] << 24;
+        next[i] = turn(x[i] >> 8 | x[i] << 24, k);
         u[i] = x[i] ^ next[i];
     }
     for (int i = 0; i < 8; i++) {
         columns twice = i == 0 ? u[7] : u[i - 1];
         if (i == 1 || i == 3 || i == 4) /* x^8 = x^4 + x^3 + x + 1 */
             twice ^= u[7];
-        x[i] = twice ^ next[i] ^ (u[i] >> 16 | u[i] << 16);
+        x[i] = twice ^ next[i] ^ turn(u[i] >> 16 | u[i] << 16, 2 * k % 4);
     }
 }
 
@@ -255,16 +258,29 @@ static void lanes_round(struct lanes *l, const struct state *st, int round, int 
 {
     (void)n;
     sub_bytes(l->bit);
-    shift_rows(l->bit);
-    mix_columns(l->bit);
+    switch (round % 4) {
+    case 0:
+        mix_columns(l->bit, 0);
+        break;
+    case 1:
+        mix_columns(l->bit, 1);
+        break;
+    case 2:
+        mix_columns(l->bit, 2);
+        break;
+    default:
+        mix_columns(l->bit, 3);
+    }
     add_round_key(l, &st->key[round]);
 }
 
+/* lanes_last: 10 and 14 rounds alike leave rows 1 and 3 two columns away from where they belong. */
 static void lanes_last(struct lanes *l, const struct state *st, int n)
 {
     (void)n;
     sub_bytes(l->bit);
-    shift_rows(l->bit);
+    for (int i = 0; i < 8; i++)
+        l->bit[i] ^= (l->bit[i] ^ turn(l->bit[i], 2)) & 0xff00ff00;
     add_round_key(l, &st->key[st->rounds]);
 }
 
@@ -277,12 +293,17 @@ static void lanes_get(block *out, const struct lanes *l, int n)
         out[i] = columns_words(x.bit[i]);
 }
 
+/* round_key_set puts each octet of the key where the state has the octet that it is for. */
 static void round_key_set(struct state *st, int round, struct words w)
 {
-    columns *x = st->key[round].bit;
+    columns *x = st->key[round].bit, key = columns_of(w), moved = {0, 0, 0, 0};
+    int k = round < st->rounds ? round : 0;
 
+    for (int row = 0; row < 4; row++)
+        for (int c = 0; c < 4; c++)
+            moved[(c + k * row) % 4] |= key[c] & 0xffu << 8 * row;
     for (int i = 0; i < 8; i++)
-        x[i] = columns_of(w);
+        x[i] = moved;
     transpose(x);
     if (round > 0) /* the constant of SubBytes, 63 */
         for (int i = 0; i < 8; i++)

@@ -1,8 +1,9 @@
 /* burst.c - bursts of frames from descriptors and to them.
  *
  * Sockets give and take a burst in one system call (recvmmsg, sendmmsg); a TAP interface takes one call for each
- * frame. What the system did to a frame on its way is undone or counted here: a VLAN tag that it took out goes back
- * in, a frame that it cut off is dropped as too long, a checksum that it left for hardware is counted.
+ * frame, or super-frame (super.c). What the system did to a frame on its way is undone or counted here: a VLAN tag that
+ * it took out goes back in, a frame that it cut off is dropped as too long, a checksum that it left for hardware is
+ * counted.
  */
 #define _GNU_SOURCE /* recvmmsg, sendmmsg */
 
@@ -12,26 +13,29 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/secret.h"
+#include "port/super.h"
 
-#define ROOM 32 /* in front: a VLAN tag, then the SecTAG, and the frame begins on a round address */
 #define VLAN_TAG 4
 #define ADDRESSES 12
 #define RETRY_MS 1 /* a full transmit queue of a device announces no room: look again */
 
-int burst_init(struct burst *burst, uint32_t frame_octets, uint32_t max_frames)
+int burst_init(struct burst *burst, const struct endpoint *from, uint32_t frame_octets, uint32_t max_frames)
 {
     memset(burst, 0, sizeof(*burst));
     /* One octet more than the longest frame is read: if it is used, the frame was longer. */
-    burst->slot_octets = (ROOM + frame_octets + 1 + PYSEC_TAILROOM + 63) & ~(uint32_t)63;
+    burst->slot_octets = (BURST_ROOM + frame_octets + 1 + PYSEC_TAILROOM + 63) & ~(uint32_t)63;
     burst->frame_octets = frame_octets;
     burst->max_frames = max_frames;
     burst->memory_len = (size_t)burst->slot_octets * max_frames;
     burst->memory = calloc(1, burst->memory_len);
-    return burst->memory == NULL ? PYSEC_E_NOMEM : 0;
+    if (burst->memory == NULL)
+        return PYSEC_E_NOMEM;
+    return from->kind == ENDPOINT_SUPER ? super_init(burst) : 0;
 }
 
 void burst_wipe(struct burst *burst)
@@ -41,16 +45,10 @@ void burst_wipe(struct burst *burst)
     free(burst->memory);
     burst->memory = NULL;
     burst->num_frames = 0;
+    super_wipe(burst);
 }
 
-/* The next frame's place is that of the first slot not in use, so a frame left out leaves no gap. */
-static uint8_t *place(struct burst *burst, uint32_t slot)
-{
-    return burst->memory + (size_t)slot * burst->slot_octets + ROOM;
-}
-
-/* take makes a frame of what was read into a slot, or counts why not. */
-static struct pysec_frame *take(struct burst *burst, struct tally *tally, uint32_t slot, size_t len)
+struct pysec_frame *burst_take(struct burst *burst, struct tally *tally, uint32_t slot, size_t len)
 {
     struct pysec_frame *frame = &burst->frames[burst->num_frames];
 
@@ -63,7 +61,7 @@ static struct pysec_frame *take(struct burst *burst, struct tally *tally, uint32
     memset(frame, 0, sizeof(*frame));
     frame->slot = slot * burst->slot_octets;
     frame->slot_len = burst->slot_octets;
-    frame->offset = frame->slot + ROOM;
+    frame->offset = frame->slot + BURST_ROOM;
     frame->len = (uint32_t)len;
     burst->num_frames++;
     return frame;
@@ -104,7 +102,7 @@ static void prepare(struct burst *burst, uint32_t i, int with_sender)
 {
     struct msghdr *message = &burst->messages[i].msg_hdr;
 
-    burst->pieces[i].iov_base = place(burst, i);
+    burst->pieces[i].iov_base = burst_place(burst, i);
     burst->pieces[i].iov_len = burst->frame_octets + 1;
     memset(&burst->messages[i], 0, sizeof(burst->messages[i]));
     message->msg_iov = &burst->pieces[i];
@@ -156,7 +154,7 @@ static int receive_messages(struct burst *burst, struct tally *tally, const stru
         }
         if ((message->msg_flags & MSG_TRUNC) != 0)
             len = burst->frame_octets + 1;
-        frame = take(burst, tally, (uint32_t)i, len);
+        frame = burst_take(burst, tally, (uint32_t)i, len);
         if (frame != NULL && packet)
             undo(burst, tally, frame, message);
     }
@@ -167,11 +165,11 @@ static int receive_messages(struct burst *burst, struct tally *tally, const stru
 static int receive_from_tap(struct burst *burst, struct tally *tally, const struct endpoint *end)
 {
     for (uint32_t i = 0; i < burst->max_frames; i++) {
-        ssize_t len = read(end->fd, place(burst, i), burst->frame_octets + 1);
+        ssize_t len = read(end->fd, burst_place(burst, i), burst->frame_octets + 1);
 
         if (len < 0)
             return i == 0 ? errno : 0; /* if it lasts, the next call meets it first */
-        (void)take(burst, tally, i, (size_t)len);
+        (void)burst_take(burst, tally, i, (size_t)len);
     }
     return 0;
 }
@@ -181,6 +179,8 @@ int burst_receive(struct burst *burst, struct tally *tally, const struct endpoin
     burst->num_frames = 0;
     if (end->kind == ENDPOINT_TAP)
         return receive_from_tap(burst, tally, end);
+    if (end->kind == ENDPOINT_SUPER)
+        return super_receive(burst, tally, end);
     return receive_messages(burst, tally, end);
 }
 
@@ -195,7 +195,7 @@ static int wait_for_room(const struct endpoint *end, int wake_fd, int why)
     return fds[0].revents == 0;
 }
 
-/* collect points the message headers at the frames with this action and returns how many there are. */
+/* collect points the message headers at the frames with this action and returns how many messages there are. */
 static uint32_t collect(struct burst *burst, uint8_t action)
 {
     uint32_t num = 0;
@@ -210,18 +210,23 @@ static uint32_t collect(struct burst *burst, uint8_t action)
         memset(&burst->messages[num], 0, sizeof(burst->messages[num]));
         burst->messages[num].msg_hdr.msg_iov = &burst->pieces[num];
         burst->messages[num].msg_hdr.msg_iovlen = 1;
+        burst->parts[num] = 1;
+        burst->octets[num] = frame->len;
         num++;
     }
     return num;
 }
 
-/* send_some hands on frames from number `from` on; *done is how many went. Returns 0, or the errno that stopped it. */
+/* send_some hands on messages from number `from` on; *done is how many went. Returns 0, or the errno that stopped it.
+ */
 static int send_some(struct burst *burst, uint32_t *done, const struct endpoint *end, uint32_t from, uint32_t num)
 {
     *done = 0;
-    if (end->kind == ENDPOINT_TAP) {
+    if (end->kind == ENDPOINT_TAP || end->kind == ENDPOINT_SUPER) {
         for (; from < num; from++) {
-            if (write(end->fd, burst->pieces[from].iov_base, burst->pieces[from].iov_len) < 0)
+            const struct msghdr *message = &burst->messages[from].msg_hdr;
+
+            if (writev(end->fd, message->msg_iov, (int)message->msg_iovlen) < 0)
                 return errno;
             (*done)++;
         }
@@ -238,20 +243,32 @@ static int send_some(struct burst *burst, uint32_t *done, const struct endpoint 
     return 0;
 }
 
+/* frames_of is how many frames messages [from, from + num) are; *octets: and the octets of those. */
+static uint64_t frames_of(const struct burst *burst, uint64_t *octets, uint32_t from, uint32_t num)
+{
+    uint64_t frames = 0;
+
+    *octets = 0;
+    for (uint32_t i = from; i < from + num; i++) {
+        frames += burst->parts[i];
+        *octets += burst->octets[i];
+    }
+    return frames;
+}
+
 static void count_sent(const struct burst *burst, struct tally *tally, uint32_t from, uint32_t num)
 {
-    uint64_t octets = 0;
+    uint64_t octets;
 
-    for (uint32_t i = 0; i < num; i++)
-        octets += burst->pieces[from + i].iov_len;
-    tally_add(&tally->frames_out, num);
+    tally_add(&tally->frames_out, frames_of(burst, &octets, from, num));
     tally_add(&tally->octets_out, octets);
 }
 
 void burst_send(struct burst *burst, struct tally *tally, const struct endpoint *end, uint8_t action, int wake_fd)
 {
-    uint32_t num = collect(burst, action);
+    uint32_t num = end->kind == ENDPOINT_SUPER ? super_collect(burst, tally, action) : collect(burst, action);
     uint32_t next = 0;
+    uint64_t octets;
 
     while (next < num) {
         uint32_t done;
@@ -265,11 +282,11 @@ void burst_send(struct burst *burst, struct tally *tally, const struct endpoint 
             tally_add(&tally->waits, 1);
             if (wait_for_room(end, wake_fd, why))
                 continue;
-            tally_add(&tally->unsent, num - next);
+            tally_add(&tally->unsent, frames_of(burst, &octets, next, num - next));
             return;
         }
         /* For good, for this frame: the interface is down, the frame longer than its MTU, the other end closed. */
-        tally_add(&tally->failed, 1);
+        tally_add(&tally->failed, burst->parts[next]);
         atomic_store_explicit(&tally->last_error, why, memory_order_relaxed);
         next++;
     }

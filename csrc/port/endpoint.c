@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <poll.h>
 #include <string.h>
@@ -15,6 +16,11 @@
 #include <unistd.h>
 
 #include "pysec.h"
+
+#ifndef TUN_F_USO4 /* Linux 6.2 */
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 /* The descriptor itself knows best: a caller that had to say it as well could only get it wrong. */
 static enum endpoint_kind kind_of(int fd)
@@ -37,11 +43,25 @@ static enum endpoint_kind kind_of(int fd)
     memset(&request, 0, sizeof(request));
     if (ioctl(fd, TUNGETIFF, &request) != 0)
         return ENDPOINT_NONE;
-    /* The offload header before each frame is more than this port reads. Whether there is a packet information header
-     * cannot be asked: the kernel answers with IFF_NOFILTER, the same bit, so pysec_port.h asks for it. */
-    if ((request.ifr_flags & IFF_TAP) == 0 || (request.ifr_flags & IFF_VNET_HDR) != 0)
+    /* Whether there is a packet information header cannot be asked: the kernel answers with IFF_NOFILTER, the same bit,
+     * so pysec_port.h asks for none. */
+    if ((request.ifr_flags & IFF_TAP) == 0)
         return ENDPOINT_NONE;
-    return ENDPOINT_TAP;
+    return (request.ifr_flags & IFF_VNET_HDR) != 0 ? ENDPOINT_SUPER : ENDPOINT_TAP;
+}
+
+/* take_over has the host leave cutting and checksums to us, as far as this kernel knows how to; the least is a header
+ * of the length that we read, and it asks for nothing. */
+static int take_over(int fd)
+{
+    static const unsigned int tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+    int header_len = (int)sizeof(struct virtio_net_hdr);
+
+    if (ioctl(fd, TUNSETVNETHDRSZ, &header_len) != 0)
+        return PYSEC_E_SYS;
+    if (ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) != 0 && ioctl(fd, TUNSETOFFLOAD, tcp) != 0)
+        (void)ioctl(fd, TUNSETOFFLOAD, 0);
+    return 0;
 }
 
 int endpoint_init(struct endpoint *end, int fd)
@@ -60,10 +80,11 @@ int endpoint_init(struct endpoint *end, int fd)
     end->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (end->fd < 0)
         return PYSEC_E_SYS;
-    if (end->kind != ENDPOINT_TAP)
+    if (end->kind != ENDPOINT_TAP && end->kind != ENDPOINT_SUPER)
         return 0; /* sockets are asked not to block call by call */
     flags = fcntl(end->fd, F_GETFL);
-    if (flags < 0 || fcntl(end->fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+    if (flags < 0 || fcntl(end->fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        (end->kind == ENDPOINT_SUPER && take_over(end->fd) != 0)) {
         endpoint_wipe(end);
         return PYSEC_E_SYS;
     }
@@ -76,6 +97,15 @@ void endpoint_wipe(struct endpoint *end)
         close(end->fd);
     end->fd = -1;
     end->kind = ENDPOINT_NONE;
+}
+
+int endpoint_bypass_qdisc(const struct endpoint *end)
+{
+    int one = 1;
+
+    if (end->kind != ENDPOINT_PACKET)
+        return 0;
+    return setsockopt(end->fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) == 0 ? 0 : PYSEC_E_SYS;
 }
 
 int endpoint_is_closed(const struct endpoint *end)

@@ -82,7 +82,7 @@ int pysec_port_open_packet(int *fd, const char *interface, uint32_t rx_octets)
     return 0;
 }
 
-int pysec_port_open_tap(int *fd, char actual[16], const char *name)
+int pysec_port_open_tap(int *fd, char actual[16], const char *name, int super_frames)
 {
     struct ifreq request;
     int tap;
@@ -94,7 +94,7 @@ int pysec_port_open_tap(int *fd, char actual[16], const char *name)
     tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (tap < 0)
         return PYSEC_E_SYS;
-    request.ifr_flags = IFF_TAP | IFF_NO_PI;
+    request.ifr_flags = super_frames ? IFF_TAP | IFF_NO_PI | IFF_VNET_HDR : IFF_TAP | IFF_NO_PI;
     if (ioctl(tap, TUNSETIFF, &request) != 0)
         return close_and_fail(tap);
     memcpy(actual, request.ifr_name, IFNAMSIZ);

@@ -1,187 +1,17 @@
-/* port.c - a port and its two threads.
- *
- * Each direction is one loop: sleep until there is something to read, read a burst, give it to the SecY, hand on what
- * the SecY let through. The threads share nothing but the SecY, which keeps its own peace, and one eventfd, whose
- * being readable means stop: whoever sleeps or waits for room polls it as well, so a stop needs no signal and no
- * timeout. One thread for each direction also keeps packet numbers rising on the wire.
- */
-#define _GNU_SOURCE /* pthread_setname_np */
+/* port.c - making a port, starting and stopping its two threads (worker.c), reading its counters. */
+#define _GNU_SOURCE /* pthread_setname_np, pthread_attr_setaffinity_np */
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/types.h>
 #include <unistd.h>
 
-#include "port/burst.h"
-#include "port/endpoint.h"
-#include "port/tally.h"
+#include "port/worker.h"
 #include "pysec_port.h"
-
-#define PAUSE_MS 10 /* after a failed read, so that a lasting failure does not spin */
-
-struct direction {
-    struct tally tally;
-    struct burst burst;
-    pthread_t thread;
-};
-
-struct pysec_port {
-    struct pysec_secy *secy;
-    struct endpoint common;
-    struct endpoint controlled;
-    struct endpoint uncontrolled;
-    int wake_fd;
-    struct direction transmit;
-    struct direction receive;
-    pid_t process;           /* that made the port, and has its threads */
-    pthread_mutex_t control; /* start, stop and what they look at; never taken by the threads */
-    int running;
-};
-
-/* ---- The threads ------------------------------------------------------------------------------------------------ */
-
-/* secure protects what the controlled port sent, and hands it on. */
-static void secure(struct pysec_port *port, struct burst *burst, struct tally *tally)
-{
-    uint64_t refused = 0;
-
-    (void)pysec_secy_protect(port->secy, burst->memory, burst->memory_len, burst->frames, burst->num_frames);
-    for (uint32_t i = 0; i < burst->num_frames; i++)
-        refused += burst->frames[i].action != PYSEC_A_COMMON;
-    tally_add(&tally->refused, refused);
-    burst_send(burst, tally, &port->common, PYSEC_A_COMMON, port->wake_fd);
-}
-
-/* pass hands on what the uncontrolled port sent, as it is: that is what an uncontrolled port is for. */
-static void pass(struct pysec_port *port, struct burst *burst, struct tally *tally)
-{
-    uint64_t refused = 0;
-
-    tally_add(&tally->from_uncontrolled, burst->num_frames);
-    for (uint32_t i = 0; i < burst->num_frames; i++) {
-        int empty = burst->frames[i].len == 0; /* no frame, and on a local socket it would look like a close */
-
-        burst->frames[i].action = empty ? PYSEC_A_DISCARD : PYSEC_A_COMMON;
-        refused += (uint64_t)empty;
-    }
-    tally_add(&tally->refused, refused);
-    burst_send(burst, tally, &port->common, PYSEC_A_COMMON, port->wake_fd);
-}
-
-/* check validates what the common port brought, and delivers what may be. */
-static void check(struct pysec_port *port, struct burst *burst, struct tally *tally)
-{
-    uint64_t refused = 0;
-
-    (void)pysec_secy_validate(port->secy, burst->memory, burst->memory_len, burst->frames, burst->num_frames);
-    for (uint32_t i = 0; i < burst->num_frames; i++) {
-        uint8_t action = burst->frames[i].action;
-
-        refused += action != PYSEC_A_CONTROLLED && action != PYSEC_A_UNCONTROLLED;
-    }
-    tally_add(&tally->refused, refused);
-    burst_offer(burst, tally, &port->uncontrolled);
-    burst_send(burst, tally, &port->controlled, PYSEC_A_CONTROLLED, port->wake_fd);
-}
-
-/* count_overruns adds what the system lost before we could read it; the standard has a counter for it on receive
- * (802.1AE-2018 10.6.3). */
-static void count_overruns(struct pysec_port *port, struct tally *tally, const struct endpoint *end)
-{
-    uint64_t lost = endpoint_overruns(end);
-
-    if (lost == 0)
-        return;
-    tally_add(&tally->overruns, lost);
-    if (end == &port->common)
-        pysec_secy_count_overrun(port->secy, lost);
-}
-
-/* passes is 1 for a failed read after which there may be more: an interface that is down comes up again, and a local
- * socket whose other end closed in a hurry still holds what was sent before. */
-static int passes(int why)
-{
-    return why == ENETDOWN || why == ENOBUFS || why == ENOMEM || why == EIO || why == ECONNRESET;
-}
-
-/* may_go_on is 1 if reading may be tried again after this errno, having paused; 0 if the descriptor is finished. */
-static int may_go_on(struct tally *tally, int wake_fd, int why)
-{
-    struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
-
-    if (why == EAGAIN || why == EINTR)
-        return 1;
-    if (why != EPIPE)
-        atomic_store_explicit(&tally->last_error, why, memory_order_relaxed);
-    if (!passes(why)) {
-        atomic_store_explicit(&tally->ended, 1, memory_order_relaxed);
-        return 0;
-    }
-    tally_add(&tally->read_errors, 1);
-    (void)poll(&wake, 1, PAUSE_MS);
-    return 1;
-}
-
-static void *transmit_main(void *argument)
-{
-    struct pysec_port *port = argument;
-    struct burst *burst = &port->transmit.burst;
-    struct tally *tally = &port->transmit.tally;
-    struct pollfd fds[3] = {{.fd = port->wake_fd, .events = POLLIN},
-                            {.fd = port->controlled.fd, .events = POLLIN},
-                            {.fd = port->uncontrolled.fd, .events = POLLIN}};
-
-    for (;;) {
-        int why;
-
-        count_overruns(port, tally, &port->controlled);
-        if (poll(fds, 3, -1) < 0)
-            continue;
-        if (fds[0].revents != 0)
-            return NULL;
-        if (fds[2].revents != 0) {
-            if (burst_receive(burst, tally, &port->uncontrolled) == EPIPE)
-                fds[2].fd = -1; /* its user has left; data goes on */
-            else
-                pass(port, burst, tally);
-        }
-        if (fds[1].revents == 0)
-            continue;
-        why = burst_receive(burst, tally, &port->controlled);
-        if (why == 0)
-            secure(port, burst, tally);
-        else if (!may_go_on(tally, port->wake_fd, why))
-            return NULL;
-    }
-}
-
-static void *receive_main(void *argument)
-{
-    struct pysec_port *port = argument;
-    struct burst *burst = &port->receive.burst;
-    struct tally *tally = &port->receive.tally;
-    struct pollfd fds[2] = {{.fd = port->wake_fd, .events = POLLIN}, {.fd = port->common.fd, .events = POLLIN}};
-
-    for (;;) {
-        int why;
-
-        count_overruns(port, tally, &port->common);
-        if (poll(fds, 2, -1) < 0)
-            continue;
-        if (fds[0].revents != 0)
-            return NULL;
-        why = burst_receive(burst, tally, &port->common);
-        if (why == 0)
-            check(port, burst, tally);
-        else if (!may_go_on(tally, port->wake_fd, why))
-            return NULL;
-    }
-}
 
 /* ---- Making, starting, stopping --------------------------------------------------------------------------------- */
 
@@ -199,6 +29,24 @@ void pysec_port_defaults(struct pysec_port_options *options)
     options->uncontrolled_fd = -1;
     options->frame_octets = 2000;
     options->burst = PYSEC_PORT_MAX_BURST;
+    options->spin_us = 0;
+    options->transmit_cpu = -1;
+    options->receive_cpu = -1;
+    options->qdisc_bypass = 0;
+    options->residence_every = 0;
+}
+
+/* set_workers says how the two threads are to go about it. */
+static void set_workers(struct pysec_port *port, const struct pysec_port_options *options)
+{
+    uint64_t spin_ns = options->spin_us == PYSEC_PORT_NEVER_SLEEP ? UINT64_MAX : (uint64_t)options->spin_us * 1000;
+
+    port->transmit.spin_ns = spin_ns;
+    port->receive.spin_ns = spin_ns;
+    port->transmit.cpu = options->transmit_cpu;
+    port->receive.cpu = options->receive_cpu;
+    port->transmit.residence.every = options->residence_every;
+    port->receive.residence.every = options->residence_every;
 }
 
 static int make_parts(struct pysec_port *port, const struct pysec_port_options *options)
@@ -209,13 +57,17 @@ static int make_parts(struct pysec_port *port, const struct pysec_port_options *
         error = endpoint_init(&port->controlled, options->controlled_fd);
     if (error == 0)
         error = endpoint_init(&port->uncontrolled, options->uncontrolled_fd);
+    if (error == 0 && options->qdisc_bypass)
+        error = endpoint_bypass_qdisc(&port->common);
+    if (error == 0 && options->qdisc_bypass)
+        error = endpoint_bypass_qdisc(&port->controlled);
     if (error == 0 && port->uncontrolled.kind != ENDPOINT_NONE && port->uncontrolled.kind != ENDPOINT_LOCAL)
         error = PYSEC_E_UNSUPPORTED;
     if (error == 0)
-        error = burst_init(&port->transmit.burst, options->frame_octets, options->burst);
+        error = burst_init(&port->transmit.burst, &port->controlled, options->frame_octets, options->burst);
     if (error == 0)
-        error =
-            burst_init(&port->receive.burst, options->frame_octets + PYSEC_HEADROOM + PYSEC_TAILROOM, options->burst);
+        error = burst_init(&port->receive.burst, &port->common, options->frame_octets + PYSEC_HEADROOM + PYSEC_TAILROOM,
+                           options->burst);
     if (error == 0) {
         port->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (port->wake_fd < 0)
@@ -232,7 +84,8 @@ int pysec_port_new(struct pysec_port **out, struct pysec_secy *secy, const struc
     *out = NULL;
     if (secy == NULL || options->common_fd < 0 || options->controlled_fd < 0 || options->uncontrolled_fd < -1 ||
         options->burst < 1 || options->burst > PYSEC_PORT_MAX_BURST || options->frame_octets < 14 ||
-        options->frame_octets > PYSEC_PORT_MAX_FRAME)
+        options->frame_octets > PYSEC_PORT_MAX_FRAME || options->transmit_cpu < -1 || options->receive_cpu < -1 ||
+        options->transmit_cpu >= CPU_SETSIZE || options->receive_cpu >= CPU_SETSIZE)
         return PYSEC_E_INVAL;
     port = calloc(1, sizeof(*port));
     if (port == NULL)
@@ -244,6 +97,7 @@ int pysec_port_new(struct pysec_port **out, struct pysec_secy *secy, const struc
     port->wake_fd = -1;
     port->process = getpid();
     pthread_mutex_init(&port->control, NULL);
+    set_workers(port, options);
     error = make_parts(port, options);
     if (error != 0) {
         int why = errno;
@@ -269,6 +123,26 @@ static void wake_and_join(struct pysec_port *port, int num_threads)
     (void)eventfd_read(port->wake_fd, &ignored);
 }
 
+/* start_thread starts one, on its CPU from the first instruction on. Returns 0 or an errno. */
+static int start_thread(struct direction *direction, void *(*body)(void *), struct pysec_port *port)
+{
+    pthread_attr_t attributes;
+    cpu_set_t cpus;
+    int why = pthread_attr_init(&attributes);
+
+    if (why != 0)
+        return why;
+    if (direction->cpu >= 0) {
+        CPU_ZERO(&cpus);
+        CPU_SET(direction->cpu, &cpus);
+        why = pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus);
+    }
+    if (why == 0)
+        why = pthread_create(&direction->thread, &attributes, body, port);
+    pthread_attr_destroy(&attributes);
+    return why;
+}
+
 /* start_threads starts both or none, and returns 0 or an errno. Signals are for the program's own threads: one that
  * landed here would interrupt a burst and be handled by nobody. */
 static int start_threads(struct pysec_port *port)
@@ -279,9 +153,9 @@ static int start_threads(struct pysec_port *port)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    why = pthread_create(&port->transmit.thread, NULL, transmit_main, port);
+    why = start_thread(&port->transmit, transmit_main, port);
     if (why == 0) {
-        why = pthread_create(&port->receive.thread, NULL, receive_main, port);
+        why = start_thread(&port->receive, receive_main, port);
         if (why != 0)
             wake_and_join(port, 1);
     }
@@ -353,14 +227,18 @@ static void read_tally(struct pysec_port_direction *out, const struct tally *tal
     out->octets_out = tally_get(&tally->octets_out);
     out->refused = tally_get(&tally->refused);
     out->too_long = tally_get(&tally->too_long);
+    out->malformed = tally_get(&tally->malformed);
     out->own = tally_get(&tally->own);
     out->failed = tally_get(&tally->failed);
     out->unsent = tally_get(&tally->unsent);
     out->uncontrolled = tally_get(&tally->uncontrolled);
     out->uncontrolled_lost = tally_get(&tally->uncontrolled_lost);
     out->from_uncontrolled = tally_get(&tally->from_uncontrolled);
+    out->super_frames = tally_get(&tally->super_frames);
+    out->checksums = tally_get(&tally->checksums);
     out->partial_checksums = tally_get(&tally->partial_checksums);
     out->vlan_restored = tally_get(&tally->vlan_restored);
+    out->sleeps = tally_get(&tally->sleeps);
     out->waits = tally_get(&tally->waits);
     out->overruns = tally_get(&tally->overruns);
     out->read_errors = tally_get(&tally->read_errors);
@@ -378,4 +256,18 @@ void pysec_port_get_stats(struct pysec_port *port, struct pysec_port_stats *stat
     pthread_mutex_lock(&port->control);
     stats->running = port->running;
     pthread_mutex_unlock(&port->control);
+}
+
+static void read_residence(struct pysec_port_residence *out, const struct residence *residence)
+{
+    for (uint32_t i = 0; i < PYSEC_PORT_RESIDENCE_BUCKETS; i++)
+        out->counts[i] = tally_get(&residence->counts[i]);
+    out->max_ns = tally_get(&residence->max_ns);
+}
+
+void pysec_port_get_residence(const struct pysec_port *port, struct pysec_port_residence *transmit,
+                              struct pysec_port_residence *receive)
+{
+    read_residence(transmit, &port->transmit.residence);
+    read_residence(receive, &port->receive.residence);
 }

@@ -13,14 +13,18 @@ struct tally {
     _Atomic uint64_t octets_out;
     _Atomic uint64_t refused;
     _Atomic uint64_t too_long;
+    _Atomic uint64_t malformed;
     _Atomic uint64_t own;
     _Atomic uint64_t failed;
     _Atomic uint64_t unsent;
     _Atomic uint64_t uncontrolled;
     _Atomic uint64_t uncontrolled_lost;
     _Atomic uint64_t from_uncontrolled;
+    _Atomic uint64_t super_frames;
+    _Atomic uint64_t checksums;
     _Atomic uint64_t partial_checksums;
     _Atomic uint64_t vlan_restored;
+    _Atomic uint64_t sleeps;
     _Atomic uint64_t waits;
     _Atomic uint64_t overruns;
     _Atomic uint64_t read_errors;

@@ -6,10 +6,12 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
 from pysec.lab import SCENARIOS, WIRE_RATE, WIRE_SECONDS
+from pysec.lab.report import Check
 
 SIGTERM_STATUS = 128 + signal.SIGTERM
 
@@ -30,7 +32,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     wire.add_argument("--rate", type=_rate, default=WIRE_RATE, help="numbered frames a second (default %(default)d)")
     wire.add_argument("--memory", action="store_true", help="over a memory link, even as root")
     wire.add_argument("--json", action="store_true", help="only one JSON object, on the last line")
+    _add_chaos(which)
     parser.set_defaults(run=run)
+
+
+def _add_chaos(which: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    chaos = which.add_parser("chaos", help=SCENARIOS["chaos"], description=SCENARIOS["chaos"])
+    chaos.add_argument("--seed", type=int, default=1, help="which history (default %(default)d)")
+    chaos.add_argument(
+        "--members", type=int, choices=range(2, 13), metavar="2..12", help="instead of what the seed says"
+    )
+    chaos.add_argument("--trace", action="store_true", help="everything that the ports say")
+    chaos.add_argument("--json", action="store_true", help="only one JSON object, on the last line")
 
 
 def _seconds(text: str) -> float:
@@ -56,7 +69,20 @@ def run(args: argparse.Namespace) -> int:
             for name, what in SCENARIOS.items():
                 print(f"{name}  {what}")
         return 0
-    return _wire(args)
+    return _chaos(args) if args.scenario == "chaos" else _wire(args)
+
+
+def _chaos(args: argparse.Namespace) -> int:
+    from pysec.lab.chaos import ChaosOptions
+    from pysec.lab.chaos import run as tell
+
+    options = ChaosOptions(args.seed, args.members, args.trace)
+    result = tell(options, (lambda line: None) if args.json else _print)
+    if args.json:
+        print(json.dumps(result.as_json()))
+    else:
+        _close(result.checks)
+    return 0 if result.ok else 1
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
@@ -74,10 +100,14 @@ def _wire(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result.as_json()))
     else:
-        failed = [check.id for check in result.checks if not check.ok]
-        print()
-        print(f"{len(result.checks)} claims, all held." if not failed else f"FAILED: {', '.join(failed)}")
+        _close(result.checks)
     return 0 if result.ok else 1
+
+
+def _close(checks: Sequence[Check]) -> None:
+    failed = [check.id for check in checks if not check.ok]
+    print()
+    print(f"{len(checks)} claims, all held." if not failed else f"FAILED: {', '.join(failed)}")
 
 
 def _print(line: str) -> None:

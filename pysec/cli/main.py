@@ -15,7 +15,7 @@ from typing import Final
 from pysec import __version__
 from pysec.errors import PysecError
 
-COMMANDS: Final = ("conformance", "lab", "pcap", "selftest")
+COMMANDS: Final = ("conformance", "down", "genkey", "lab", "pcap", "selftest", "up")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Why this exists: `pysec pcap protect|validate|dissect`: captures in, captures or text out.
+"""Why this exists: `pysec pcap protect|validate|dissect|mka`: captures in, captures or text out.
 
 Exit status: 0 all packets went through, 1 some were refused or left out, 2 bad input and nothing was written.
 """
@@ -13,10 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pysec.dataplane import gcm_implementations
+from pysec.dataplane import SecYConfig, gcm_implementations
 from pysec.errors import UsageError
+from pysec.keyfile import read_cak
 from pysec.tools.pcap.dissect import dissect
 from pysec.tools.pcap.keys import KeyFile, SciMode, load_keys
+from pysec.tools.pcap.mka import Eavesdropper
 from pysec.tools.pcap.receive import validate
 from pysec.tools.pcap.stream import capture_input
 from pysec.tools.pcap.tally import Tally
@@ -28,6 +30,7 @@ from pysec.types import PN_SPACE, Sci, ValidateFrames
 class _AnyOrder(argparse.ArgumentParser):
     """Takes IN --keys KEYS OUT: argparse alone would give up on a second name after an option."""
 
+    # The signature is argparse's own, less its overloads, which say nothing to us.
     _inside = False
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
@@ -41,8 +44,8 @@ class _AnyOrder(argparse.ArgumentParser):
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add `pcap` and its three commands."""
-    top = subparsers.add_parser("pcap", help="protect, validate or dissect whole captures")
+    """Add `pcap` and its four commands."""
+    top = subparsers.add_parser("pcap", help="protect, validate or dissect whole captures; follow MKA in one")
     commands = top.add_subparsers(dest="pcap_command", metavar="COMMAND", required=True, parser_class=_AnyOrder)
 
     p = _command(commands, "protect", "protect a capture of clear frames", output=True)
@@ -58,6 +61,19 @@ def add_parser(subparsers: Any) -> None:
 
     p = _command(commands, "dissect", "one line a frame", output=False)
     _receiver_options(p)
+
+    p = commands.add_parser(
+        "mka",
+        help="one line an MKPDU; with the CAK, verify, unwrap and validate",
+        description="Follow MKA in a capture: one line an MKPDU. With the CAK its ICVs are verified, its SAKs "
+        "unwrapped, and the MACsec frames validated with them. IN may be - for stdin",
+    )
+    p.set_defaults(run=run)
+    p.add_argument("input", type=Path, metavar="IN", help="pcap or pcapng, Ethernet")
+    p.add_argument("--key", type=Path, metavar="FILE", action="append", default=[], help="a CAK, from pysec genkey")
+    p.add_argument("--replay-window", type=int, metavar="N", default=0, help="packet numbers that may come late (0)")
+    p.add_argument("--impl", metavar="NAME", help="force an AES-GCM implementation")
+    p.add_argument("--json", action="store_true", help="JSON: an object an MKPDU, and one on the last line")
 
 
 def _command(commands: Any, name: str, text: str, *, output: bool) -> argparse.ArgumentParser:
@@ -86,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--impl {args.impl[:40]!r}: must be one of {', '.join(known)}")
     if args.pcap_command == "dissect":
         return _dissect(args)
+    if args.pcap_command == "mka":
+        return _mka(args)
     return _write(args)
 
 
@@ -147,3 +165,19 @@ def _dissect(args: argparse.Namespace) -> int:
         for line in dissect(reader, keys, gcm=args.impl):
             print(json.dumps(line.as_dict()) if args.json else line.text())
     return 0
+
+
+def _mka(args: argparse.Namespace) -> int:
+    if not 0 <= args.replay_window < PN_SPACE:
+        raise UsageError(f"--replay-window {args.replay_window}: must be 0 to {PN_SPACE - 1}")
+    if [str(path) for path in (args.input, *args.key)].count("-") > 1:
+        raise UsageError("the standard input can be the capture or a key, and not both")
+    caks = [read_cak(path) for path in args.key]
+    if len({cak.ckn for cak in caks}) != len(caks):
+        raise UsageError("--key: two of these keys have the same CKN")
+    ear = Eavesdropper(caks, config=SecYConfig(replay_window=args.replay_window), gcm=args.impl)
+    with capture_input(args.input) as reader:
+        for line in ear.read(reader):
+            print(json.dumps(line.as_dict()) if args.json else line.text())
+    print(json.dumps(ear.account.as_dict()) if args.json else "\n".join(ear.account.lines()))
+    return 0 if ear.account.ok else 1

@@ -6,10 +6,8 @@ import os
 from typing import Any, NoReturn
 
 from pysec.errors import (
-    CryptoError,
     DriverError,
     InternalError,
-    KeyExhausted,
     NonceReused,
     PysecError,
     UsageError,
@@ -35,8 +33,6 @@ def _errors() -> dict[int, type[PysecError]]:
         lib.PYSEC_E_FULL: UsageError,
         lib.PYSEC_E_SSCI: UsageError,
         lib.PYSEC_E_UNSUPPORTED: UsageError,
-        lib.PYSEC_E_NONCE: KeyExhausted,
-        lib.PYSEC_E_SELFTEST: CryptoError,
         lib.PYSEC_E_SYS: DriverError,
         lib.PYSEC_E_BUSY: UsageError,
     }

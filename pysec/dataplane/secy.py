@@ -8,8 +8,9 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import replace
+from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,7 @@ class SecY(Single):
         """Make a SecY for a transmit SCI. gcm names an AES-GCM implementation, None takes the best (UsageError)."""
         super().__init__()
         self.sci = sci
+        self._name = f"SecY {sci}"  # for errors; who polls thousands of SecYs should not spell it each time
         self.cipher_suite = cipher_suite
         self._config = config or SecYConfig()
         self._native: Any = ffi.NULL
@@ -75,7 +77,7 @@ class SecY(Single):
         error = lib.pysec_secy_new(out, sci.value, suite, raw, max_receive_channels, name, seed)
         if error == lib.PYSEC_E_NOENT:
             raise no_gcm(gcm)
-        check(error, f"SecY {sci}")
+        check(error, self._name)
         self._native = ffi.gc(out[0], lib.pysec_secy_free, size=1 << 17)
 
     # ---- its own life
@@ -172,9 +174,13 @@ class SecY(Single):
     def receive_scs(self) -> list[Sci]:
         """The receive SCs, in the order of their SCIs."""
         num = ffi.new("size_t *")
-        scis = ffi.new("uint64_t[]", 4096)
-        check(lib.pysec_secy_list_receive_scs(self.native(), scis, 4096, num), f"SecY {self.sci}")
-        return sorted(Sci(scis[i]) for i in range(num[0]))
+        room = 16
+        while True:
+            scis = ffi.new("uint64_t[]", room)
+            check(lib.pysec_secy_list_receive_scs(self.native(), scis, room, num), self._name)
+            if num[0] <= room:
+                return [_sci(value) for value in sorted(ffi.unpack(scis, num[0]))]
+            room = int(num[0]) + 16
 
     def create_receive_sa(
         self, sci: Sci, an: An | int, ki: Ki, *, lowest_pn: Pn | int = 1, ssci: Ssci | None = None
@@ -329,7 +335,7 @@ class SecY(Single):
         room = 4
         while True:
             raw = ffi.new("struct pysec_sa_status[]", room)
-            check(lib.pysec_secy_list_sas(self.native(), raw, room, num), f"SecY {self.sci}")
+            check(lib.pysec_secy_list_sas(self.native(), raw, room, num), self._name)
             if num[0] <= room:
                 return [self._sa_status(raw[i]) for i in range(num[0])]
             room = int(num[0]) + 16
@@ -338,9 +344,9 @@ class SecY(Single):
         transmit = bool(raw.transmit)
         return SaStatus(
             transmit=transmit,
-            sci=Sci(raw.sci),
-            an=An(raw.an),
-            ki=Ki(bytes(ffi.buffer(raw.ki))),
+            sci=_sci(raw.sci),
+            an=_ANS[raw.an],
+            ki=_ki(bytes(ffi.buffer(raw.ki))),
             in_use=bool(raw.in_use),
             next_pn=raw.next_pn or 1 << 64,
             lowest_pn=None if transmit else raw.lowest_pn or 1 << 64,
@@ -361,6 +367,12 @@ class SecY(Single):
             kind = EventKind(raw.kind)
             found.append(SaEvent(kind, bool(raw.transmit), Sci(raw.sci), An(raw.an), ki, raw.next_pn or 1 << 64))
         return found
+
+
+# A SecY is read once a hello, and its names seldom change.
+_ANS: Final = tuple(An(value) for value in range(4))
+_sci = lru_cache(4096)(Sci)
+_ki = lru_cache(4096)(Ki)
 
 
 def xpn_recover(lowest_acceptable_pn: int, pn_field: int) -> int:

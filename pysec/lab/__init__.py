@@ -12,4 +12,5 @@ WIRE_RATE: Final = 15_000  # frames in each second; with room above the 10,000 t
 
 SCENARIOS: Final[dict[str, str]] = {
     "wire": "two hosts, one cable: ping, what the cable carries, forged frames, a key change under traffic, counters",
+    "chaos": "ports on a LAN in memory under loss, cuts, restarts and replays: what was injected and what held",
 }

@@ -45,7 +45,7 @@ class Accounts:
 
     def tell(self, story: Story) -> None:
         """Both directions, and that nothing was dropped on the way."""
-        story.heading("6  The counters, and how they add up (frames)")
+        story.heading("7  The counters, and how they add up (frames)")
         a, b = self._lan.a, self._lan.b
         self._direction(story, a, b, len(FORGED))
         self._direction(story, b, a, 0)
@@ -55,7 +55,9 @@ class Accounts:
         at_x, at_y = self._lan.counts(x), self._lan.counts(y)
         out, into = x.secy.counters(), y.secy.counters()
         accepted, encrypted = into.packets(Verdict.IN_OK), out.packets(Verdict.OUT_ENCRYPTED)
-        refused = {v: into.packets(v) for v in Verdict if v.name.startswith("IN_") and v != Verdict.IN_OK}
+        closed = out.packets(Verdict.OUT_CLOSED)  # what a host says of its own accord before there is a key
+        passed = (Verdict.IN_OK, Verdict.IN_BYPASS)
+        refused = {v: into.packets(v) for v in Verdict if v.name.startswith("IN_") and v not in passed}
         refusals = ", ".join(f"{v.yang} {n}" for v, n in refused.items() if n) or "none"
         cable = sum(log.frames_from(x.mac) for log in self._logs)
         missed = self._lan.wire.missed()
@@ -63,17 +65,18 @@ class Accounts:
             "numbered": self._numbered("sent", x),
             "pings": x.pings_sent,
             "answers": x.replies_sent,
-            "unasked answer": x.nudges_sent,
             "own business (ARP)": at_x.own_business_sent,
         }
         got = {
             "numbered": self._numbered("received", x),
             "pings": y.replies_sent,
             "answers": y.replies_received,
-            "unasked answer": x.nudges_sent,
             "own business (ARP)": at_y.own_business_received,
         }
-        read_by_x, read_by_y = x.port.stats().transmit.frames_in, y.port.stats().receive.frames_in
+        from_x, read_by_y = x.port.stats().transmit, y.port.stats().receive.frames_in
+        mkpdus, bypassed = from_x.from_uncontrolled, into.packets(Verdict.IN_BYPASS)
+        heard = sum(log.mkpdus.get(x.mac.octets, 0) for log in self._logs)
+        read_by_x = from_x.frames_in - mkpdus
         name_x, name_y = f"host {x.name}", f"host {y.name}"
         story.say(f"From {x.name} to {y.name}:", 2)
         story.rows(
@@ -84,15 +87,17 @@ class Accounts:
                 (f"{y.name} accepted", f"{accepted:>7}   in-pkts-ok"),
                 (f"{y.name} refused", f"{sum(refused.values()):>7}   {refusals}"),
                 (f"{name_y} received", f"{at_y.received:>7}   {_spelt(got)}"),
+                (f"{x.name}'s MKPDUs", f"{mkpdus:>7}   beside these, by the uncontrolled port; in-pkts-bypass"),
             ]
         )
         sums = [
             Sum("its frames one by one", sum(gave.values()), f"{name_x} sent", at_x.sent),
             Sum(f"{name_x} sent", at_x.sent, f"{x.name}'s port read", read_by_x),
-            Sum(f"{name_x} sent", at_x.sent, f"{x.name}'s out-pkts-encrypted", encrypted),
-            Sum(f"all that {x.name} counts out", out.total_out, f"{x.name}'s out-pkts-encrypted", encrypted),
+            Sum(f"{name_x} sent", at_x.sent, f"{x.name}'s out-pkts-encrypted and -closed", encrypted + closed),
+            Sum(f"all that {x.name} counts out", out.total_out, "the same", encrypted + closed),
             Sum(f"{x.name}'s out-pkts-encrypted and {forged} forged", encrypted + forged, "the cable", cable + missed),
-            Sum(f"all that {y.name} counts in", into.total_in, "the cable", cable + missed),
+            Sum(f"all that {y.name} counts in", into.total_in, "the cable", cable + heard + missed),
+            Sum(f"{x.name}'s MKPDUs", mkpdus, f"{y.name}'s in-pkts-bypass", bypassed),
             Sum(f"all that {y.name} counts in", into.total_in, f"{y.name}'s port read", read_by_y),
             Sum(f"{y.name}'s in-pkts-ok", accepted, f"{x.name}'s out-pkts-encrypted", encrypted),
             Sum(f"refused by {y.name}", sum(refused.values()), "forged", forged),

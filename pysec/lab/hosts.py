@@ -21,10 +21,12 @@ from typing import Final, Protocol
 
 from pysec.dataplane import SecY, SecYConfig
 from pysec.dataplane.port import Port, disable_offloads, memory_link, open_packet, open_tap
+from pysec.drivers import SoftwareDriver
 from pysec.lab import packets
 from pysec.lab.netns import NetNs
 from pysec.lab.wiretap import ETH_P_ALL, SO_RCVBUFFORCE, CableTap, MemoryWire, WireLog, WirePlant
-from pysec.types import CipherSuite, MacAddress, Sci
+from pysec.runtime import SocketLink
+from pysec.types import MacAddress, Sci
 
 CABLE_MTU: Final = 1532  # SecTAG with SCI and ICV take 32 octets, so the hosts keep their 1500
 HOST_MTU: Final = 1500
@@ -49,22 +51,33 @@ class HostCounts:
 
 @dataclass
 class Host:
-    """A host: its addresses, its SecY, its port, and the pings that it took part in."""
+    """A host: its addresses, its data plane, the link that carries its MKPDUs, and the pings that it took part in."""
 
     name: str
     mac: MacAddress
     ipv4: str
-    secy: SecY
-    port: Port
+    driver: SoftwareDriver
+    link: SocketLink
     pings_sent: int = 0
     replies_sent: int = 0
     replies_received: int = 0
-    nudges_sent: int = 0
 
     @property
     def sci(self) -> Sci:
         """The SCI of its transmit SC."""
         return self.secy.sci
+
+    @property
+    def secy(self) -> SecY:
+        """The SecY that works now."""
+        return self.driver.secy
+
+    @property
+    def port(self) -> Port:
+        """The port around it."""
+        port = self.driver.port
+        assert isinstance(port, Port)
+        return port
 
 
 class Wire(Protocol):
@@ -101,9 +114,6 @@ class Lan(Protocol):
     def ping(self, origin: Host, number: int, text: bytes) -> float | None:
         """Send one echo request from a host to the other; how long the reply took in s, or None."""
 
-    def nudge(self, origin: Host) -> None:
-        """Send one frame from a host to the other that nobody answers: an echo reply to no request."""
-
     def counts(self, host: Host) -> HostCounts:
         """What went between a host and its port."""
 
@@ -114,9 +124,22 @@ class Lan(Protocol):
         """A socket at A to send numbered messages with, one at B to read them from, and what stands before each."""
 
 
-def _secy(mac: MacAddress) -> SecY:
+def _driver(
+    stack: contextlib.ExitStack, mac: MacAddress, common: int, controlled: int
+) -> tuple[SoftwareDriver, SocketLink]:
+    """A data plane between two descriptors, its controlled port closed, and the link of its uncontrolled port."""
+    ours, theirs = memory_link()
+    stack.enter_context(theirs)
+    link = SocketLink(ours)
+    stack.callback(link.close)
+
+    def open_port(secy: SecY) -> Port:
+        port = Port(secy, common=common, controlled=controlled, uncontrolled=theirs.fileno())
+        port.start()
+        return port
+
     config = SecYConfig(always_include_sci=True, common_port_mtu=CABLE_MTU)
-    return SecY(Sci.of(mac, 1), CipherSuite.GCM_AES_128, config)
+    return stack.enter_context(SoftwareDriver(Sci.of(mac, 1), config=config, open_port=open_port)), link
 
 
 def _macs() -> tuple[MacAddress, MacAddress]:
@@ -200,8 +223,6 @@ class NamespaceLan:
         self._places = {"A": place_a, "B": place_b}
         self.wire = CableTap(first, "cable")
         stack.callback(self.wire.close)
-        for host in (self.a, self.b):
-            host.port.start()
         self._stack = stack
 
     @staticmethod
@@ -216,16 +237,14 @@ class NamespaceLan:
             stack.callback(os.close, common)
             controlled, _ = open_tap("secure")
             stack.callback(os.close, controlled)
-            disable_offloads("secure")
             icmp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
         rtnl.set_up("secure", mac=mac, mtu=HOST_MTU, queue_frames=QUEUE_FRAMES)
         with namespace.inside():
             own_business = _OwnBusiness("secure")
             stack.callback(own_business.close)
         rtnl.add_ipv4("secure", ipv4, 24)
-        secy = stack.enter_context(_secy(mac))
-        port = stack.enter_context(Port(secy, common=common, controlled=controlled))
-        return Host(name, mac, ipv4, secy, port), _Place(namespace, icmp, own_business)
+        driver, link = _driver(stack, mac, common, controlled)
+        return Host(name, mac, ipv4, driver, link), _Place(namespace, icmp, own_business)
 
     def ping(self, origin: Host, number: int, text: bytes) -> float | None:
         """An echo by a raw socket of the origin's namespace; the other host's kernel answers."""
@@ -242,12 +261,6 @@ class NamespaceLan:
                 origin.replies_received += 1
                 return time.monotonic() - begin
         return None
-
-    def nudge(self, origin: Host) -> None:
-        """By the same raw socket; the other host's kernel drops what it did not ask for."""
-        target, place = (self.b if origin is self.a else self.a), self._places[origin.name]
-        place.icmp.sendto(packets.echo(packets.ICMP_ECHO_REPLY, place.identifier, 0, b""), (target.ipv4, 0))
-        origin.nudges_sent += 1
 
     def counts(self, host: Host) -> HostCounts:
         """The kernel's counters of the TAP interface."""
@@ -286,8 +299,6 @@ class MemoryLan:
         self.b, wire_b = self._host(stack, "B", mac_b, "10.20.30.2")
         self.wire = MemoryWire(wire_a, wire_b, plant)
         stack.callback(self.wire.close)
-        for host in (self.a, self.b):
-            host.port.start()
 
     def _host(self, stack: contextlib.ExitStack, name: str, mac: MacAddress, ipv4: str) -> tuple[Host, socket.socket]:
         wire_end, common = memory_link()
@@ -295,9 +306,8 @@ class MemoryLan:
         for end in (wire_end, common, host_end, controlled):
             stack.enter_context(end)
         self._sockets[name] = host_end
-        secy = stack.enter_context(_secy(mac))
-        port = stack.enter_context(Port(secy, common=common.fileno(), controlled=controlled.fileno()))
-        return Host(name, mac, ipv4, secy, port), wire_end
+        driver, link = _driver(stack, mac, common.fileno(), controlled.fileno())
+        return Host(name, mac, ipv4, driver, link), wire_end
 
     def ping(self, origin: Host, number: int, text: bytes) -> float | None:
         """An echo made here, and answered here at the other end."""
@@ -315,12 +325,6 @@ class MemoryLan:
             return None
         origin.replies_received += 1
         return time.monotonic() - begin
-
-    def nudge(self, origin: Host) -> None:
-        """It lies at the other host until the next ping is waited for there, and is passed over."""
-        target = self.b if origin is self.a else self.a
-        self._sockets[origin.name].send(self._frame(target, origin, packets.echo(packets.ICMP_ECHO_REPLY, 1, 0, b"")))
-        origin.nudges_sent += 1
 
     @staticmethod
     def _frame(to: Host, source: Host, message: bytes) -> bytes:
@@ -340,7 +344,8 @@ class MemoryLan:
     def counts(self, host: Host) -> HostCounts:
         """What the port read from its host and delivered to it: in memory there is nobody between who counts."""
         stats = host.port.stats()
-        return HostCounts(stats.transmit.frames_in, stats.receive.frames_out, 0, 0, 0)
+        sent = stats.transmit.frames_in - stats.transmit.from_uncontrolled
+        return HostCounts(sent, stats.receive.frames_out, 0, 0, 0)
 
     def arm(self) -> None:
         """The wire may begin to misbehave, if it is to."""

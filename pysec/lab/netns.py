@@ -20,15 +20,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from pysec.errors import DriverError, InternalError
+from pysec.errors import DriverError
+from pysec.runtime.netlink import (
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLMSG_ERROR,
+    attribute,
+    attributes,
+    message,
+    text,
+)
 from pysec.types import MacAddress
 
 CLONE_NEWNET: Final = 0x40000000
 OWN_NAMESPACE: Final = "/proc/thread-self/ns/net"
 
-NLMSG_ERROR: Final = 2
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR = 16, 18, 20
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_QDISC, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO = 1, 3, 4, 6, 13, 16, 18
 IFLA_STATS64, IFLA_NET_NS_FD = 23, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
@@ -131,32 +139,12 @@ class LinkFacts:
     ready: bool  # it carries frames: it is up, so is the other end of its cable, and the kernel has taken note
 
 
-def _attribute(kind: int, payload: bytes) -> bytes:
-    length = 4 + len(payload)
-    return struct.pack("=HH", length, kind) + payload + bytes(-length % 4)
-
-
-def _text(kind: int, text: str) -> bytes:
-    return _attribute(kind, text.encode() + b"\0")
-
-
 def _number(kind: int, value: int) -> bytes:
-    return _attribute(kind, struct.pack("=I", value))
+    return attribute(kind, struct.pack("=I", value))
 
 
 def _ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
     return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, change)
-
-
-def _attributes(octets: bytes) -> dict[int, bytes]:
-    found = {}
-    while len(octets) >= 4:
-        length, kind = struct.unpack_from("=HH", octets)
-        if length < 4:
-            raise InternalError("rtnetlink: an attribute is shorter than its own header")
-        found[kind & 0x3FFF] = octets[4:length]
-        octets = octets[(length + 3) & ~3 :]
-    return found
 
 
 class Rtnl:
@@ -173,8 +161,7 @@ class Rtnl:
     def _request(self, what: str, kind: int, flags: int, body: bytes) -> bytes:
         """Send one message and return the body of the answer, which is empty for an acknowledgement."""
         self._sequence += 1
-        header = struct.pack("=IHHII", 16 + len(body), kind, flags | NLM_F_REQUEST, self._sequence, 0)
-        self._socket.send(header + body)
+        self._socket.send(message(kind, flags, self._sequence, body))
         while True:
             answer = self._socket.recv(65536)
             length, answer_kind, _, sequence, _ = struct.unpack_from("=IHHII", answer)
@@ -189,9 +176,9 @@ class Rtnl:
 
     def add_veth(self, name: str, peer_name: str, peer_namespace: NetNs) -> None:
         """Lay a virtual cable: `name` here, `peer_name` in the other namespace (DriverError)."""
-        peer = _ifinfo() + _text(IFLA_IFNAME, peer_name) + _number(IFLA_NET_NS_FD, peer_namespace.fd)
-        info = _attribute(IFLA_INFO_KIND, b"veth") + _attribute(IFLA_INFO_DATA, _attribute(VETH_INFO_PEER, peer))
-        body = _ifinfo() + _text(IFLA_IFNAME, name) + _attribute(IFLA_LINKINFO, info)
+        peer = _ifinfo() + text(IFLA_IFNAME, peer_name) + _number(IFLA_NET_NS_FD, peer_namespace.fd)
+        info = attribute(IFLA_INFO_KIND, b"veth") + attribute(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer))
+        body = _ifinfo() + text(IFLA_IFNAME, name) + attribute(IFLA_LINKINFO, info)
         self._request(f"veth {name}", RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
 
     def set_up(self, name: str, *, mac: MacAddress | None = None, mtu: int = 0, queue_frames: int = 0) -> None:
@@ -199,7 +186,7 @@ class Rtnl:
         index = self.facts(name).index
         change = b""
         if mac is not None:
-            change += _attribute(IFLA_ADDRESS, mac.octets)
+            change += attribute(IFLA_ADDRESS, mac.octets)
         if mtu:
             change += _number(IFLA_MTU, mtu)
         if queue_frames:
@@ -207,20 +194,24 @@ class Rtnl:
         self._request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(index) + change)
         self._request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(index, IFF_UP, IFF_UP))
 
+    def set_down(self, name: str) -> None:
+        """Switch an interface off (DriverError)."""
+        self._request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(self.facts(name).index, 0, IFF_UP))
+
     def add_ipv4(self, name: str, address: str, prefix: int) -> None:
         """Give an interface an IPv4 address (DriverError)."""
         octets = socket.inet_aton(address)
         body = struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, self.facts(name).index)
-        body += _attribute(IFA_LOCAL, octets) + _attribute(IFA_ADDRESS, octets)
+        body += attribute(IFA_LOCAL, octets) + attribute(IFA_ADDRESS, octets)
         self._request(f"address {address}", RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
 
     def facts(self, name: str) -> LinkFacts:
         """What the kernel counts at an interface (DriverError if there is none of this name)."""
-        answer = self._request(f"interface {name}", RTM_GETLINK, 0, _ifinfo() + _text(IFLA_IFNAME, name))
+        answer = self._request(f"interface {name}", RTM_GETLINK, 0, _ifinfo() + text(IFLA_IFNAME, name))
         (index,) = struct.unpack_from("=i", answer, 4)
-        attributes = _attributes(answer[16:])
-        stats = struct.unpack_from("=8Q", attributes[IFLA_STATS64])
-        ready = attributes[IFLA_OPERSTATE] == bytes([OPER_UP]) and attributes[IFLA_QDISC] != b"noop\0"
+        found = attributes(answer[16:])
+        stats = struct.unpack_from("=8Q", found[IFLA_STATS64])
+        ready = found[IFLA_OPERSTATE] == bytes([OPER_UP]) and found[IFLA_QDISC] != b"noop\0"
         return LinkFacts(index, stats[0], stats[1], stats[6], stats[7], ready)
 
     def wait_ready(self, name: str, at_most_s: float = 5.0) -> None:

@@ -104,7 +104,9 @@ def run(options: WireOptions, out: Callable[[str], None], plant: Plant | None = 
         else:
             story.say(f"No namespaces here ({why}): the hosts and the cable are in memory, the rest is the same.")
         gcm = lan.a.secy.status().gcm
-        story.say(f"Cipher suite GCM-AES-128 ({gcm}), a random key for each direction.")
+        story.say(
+            f"Cipher suite GCM-AES-128 ({gcm}). The hosts share one key beforehand; all others they agree by MKA."
+        )
         scenario = WireStory(lan, story, options, plant, stack)
         scenario.tell()
         counters = {host.name: host.secy.counters().as_dict() for host in (lan.a, lan.b)}
@@ -112,7 +114,7 @@ def run(options: WireOptions, out: Callable[[str], None], plant: Plant | None = 
         with _undisturbed():
             stack.close()
     fds_after, threads_after = _belongings()
-    story.heading("7  Afterwards")
+    story.heading("8  Afterwards")
     left = len(fds_after - fds) + max(0, threads_after - threads)
     story.check(
         "nothing-left",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,19 +15,28 @@ from pysec.dataplane import Counters, Verdict
 from pysec.errors import DriverError, FormatError
 from pysec.lab import WIRE_RATE, WIRE_SECONDS
 from pysec.lab.accounts import Accounts
+from pysec.lab.agreement import Agreement, Member
 from pysec.lab.hosts import Host, Lan, settled
 from pysec.lab.packets import ETHERTYPE_IPV4, ICMP_ECHO_REQUEST, ProtectedFrame, read_echo
 from pysec.lab.report import Story
 from pysec.lab.traffic import Pace, SenderPlant, start_receiver, start_sender
 from pysec.lab.wiretap import WireLog, WirePlant
+from pysec.mka.kay import KayConfig
+from pysec.pae import PaeConfig
+from pysec.protocols import Controls
 from pysec.secret import Secret
-from pysec.types import An, Ki
+from pysec.types import An, CipherSuite, ConfidentialityOffset, Ki
 
 PINGS: Final = 3
 TEXT: Final = b"pysec lab wire: can you read me on the cable? This is ping %d."
 PROMISED_RATE: Final = 10_000
 MESSAGE_OCTETS: Final = 200
 ROLL_WAIT_S: Final = 5.0
+SECURE_WAIT_S: Final = 10.0
+SUITE: Final = CipherSuite.GCM_AES_128
+# The standard's 3 s are for networks in which frames overtake each other; on this cable none does.
+RETIRE_S: Final = 0.3
+MOST_ROLLS: Final = 3  # as many as there are further ANs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,8 @@ class Plant:
 
     wire: what the cable does (memory only). sender: what the sender of numbers does. in_clear: A encrypts nothing.
     untampered: the frame said to be tampered with is not. accept_replay: B's replay window takes any old frame.
-    keep_old_key: the old keys are not retired.
+    keep_old_key: B's data plane keeps the old keys and says that it has not. wrong_key: B has another CAK.
+    late_receiver: B's data plane takes a new key into use only when the old one is gone.
     """
 
     wire: WirePlant | None = None
@@ -55,16 +64,8 @@ class Plant:
     untampered: bool = False
     accept_replay: bool = False
     keep_old_key: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    ki: Ki
-    sak: Secret
-
-    @classmethod
-    def fresh(cls) -> _Key:
-        return cls(Ki(secrets.token_bytes(16)), Secret(secrets.token_bytes(16)))
+    wrong_key: bool = False
+    late_receiver: bool = False
 
 
 class WireStory:
@@ -77,70 +78,102 @@ class WireStory:
         self._plant = plant
         self._stack = stack
         self._a, self._b = lan.a, lan.b
-        self._keys = {"A": _Key.fresh(), "B": _Key.fresh()}
+        self._agreement = self._prepare()
         self._ping: bytes | None = None  # the frame on the cable that was a ping
         self._logs: list[WireLog] = []
         self.traffic: dict[str, float] = {}
 
     def tell(self) -> None:
-        """All of it."""
-        for sender, receiver in ((self._a, self._b), (self._b, self._a)):
-            receiver.secy.create_receive_sc(sender.sci)
-            self._ready_to_receive(receiver, sender, 0)
-            self._transmit(sender, 0)
-        if self._plant.accept_replay:
-            self._b.secy.reconfigure(replay_protect=False)
+        """All of it; without keys, only that there are none."""
+        if not self._agree():
+            return
         self._first_pings()
         self._look_at_the_cable()
         if self._ping is not None:
             self._attack(self._ping)
         self._change_keys_under_traffic()
         self._last_pings()
+        self._agreement.pause()
         settled(self._everything)
         self._logs.append(self._lan.wire.log)
         Accounts(self._lan, self._logs, self.traffic).tell(self._story)
 
-    # ---- keys
+    # ---- key agreement
 
-    def _ready_to_receive(self, receiver: Host, sender: Host, an: int) -> None:
-        key = self._keys[sender.name]
-        receiver.secy.install_sak(key.ki, key.sak)
-        receiver.secy.create_receive_sa(sender.sci, an, key.ki)
-        receiver.secy.enable_receive(sender.sci, key.ki)
+    def _prepare(self) -> Agreement:
+        """Both hosts with one pre-shared key, A to be key server; a fault planted in either where it is asked for."""
+        plant = self._plant
+        offset = ConfidentialityOffset.INTEGRITY_ONLY if plant.in_clear else ConfidentialityOffset.ZERO
+        keys = {"A": Secret(secrets.token_bytes(16))}
+        keys["B"] = Secret(secrets.token_bytes(16)) if plant.wrong_key else keys["A"]
+        members = []
+        for priority, host in enumerate((self._a, self._b), 1):
+            kay = KayConfig(
+                key_server_priority=priority,
+                cipher_suites=(SUITE,),
+                confidentiality_offset=offset,
+                sak_retire_time_s=RETIRE_S,
+            )
+            controls = Controls(cipher_suite=SUITE, replay_protect=not (plant.accept_replay and host is self._b))
+            config = PaeConfig(kay=kay, secured=controls)
+            members.append(Member(host.name, host.sci, host.driver, host.link, config, keys[host.name]))
+        agreement = Agreement(members)
+        self._stack.callback(agreement.close)
+        self._plant_in_b()
+        return agreement
 
-    def _transmit(self, sender: Host, an: int) -> None:
-        key = self._keys[sender.name]
-        sender.secy.install_sak(key.ki, key.sak)
-        in_clear = self._plant.in_clear and sender is self._a
-        sender.secy.create_transmit_sa(an, key.ki, confidentiality=not in_clear)
-        sender.secy.enable_transmit(key.ki)
+    def _plant_in_b(self) -> None:
+        driver = self._b.driver
+        if self._plant.keep_old_key:
+            driver.retire = lambda ki: None  # type: ignore[method-assign]  # the planted fault
+        if self._plant.late_receiver:
+            enable = driver.enable_receive
 
-    def _roll(self, sender: Host, receiver: Host, wake: Callable[[], object]) -> bool:
-        """A new key for one direction, AN 0 to AN 1; False if no frame under it arrived.
+            def enable_late(ki: Ki) -> None:
+                if not any(sa.transmit for sa in driver.secy.sas()):
+                    enable(ki)
 
-        The order is what keeps every frame: the receiver has the new key before the sender uses it, and the old one
-        until a frame under the new one has come, since frames do not overtake each other on this cable.
+            driver.enable_receive = enable_late  # type: ignore[method-assign]  # the planted fault
+
+    def _agree(self) -> bool:
+        """Chapter one. Whether there is a key."""
+        story, agreement = self._story, self._agreement
+        story.heading("1  Key agreement (MKA, IEEE 802.1X)")
+        hosts = (self._a, self._b)
+        before = [host.secy.status().mac_operational for host in hosts]
+        began = agreement.start()
+        done = agreement.wait(agreement.settled_on_one_key, SECURE_WAIT_S)
+        states = {host.name: agreement.status(host.name) for host in hosts}
+        if not done:
+            why = "; ".join(f"{name} is {state.in_words()}" for name, state in states.items())
+            return story.check("mka-secured", False, f"No key after {SECURE_WAIT_S:g} s: {why}.")
+        at = [event.at for host in hosts for event in agreement.events(host.name) if event.name == "secured"]
+        state, sent = states["A"], sum(self._lan.wire.log.mkpdus.values())
+        ok = not any(before) and state.ki == states["B"].ki and state.is_key_server and not states["B"].is_key_server
+        story.check(
+            "mka-secured",
+            ok,
+            f"Both have the same pre-shared key and no other. {(max(at) - began) * 1000:.0f} ms after the cable was "
+            f"plugged in, and {sent} MKPDUs, both ports are open and secured; before that neither was. A is key "
+            f"server, by its priority. {SUITE}, key {state.ki.mka_text if state.ki else '-'}, AN {state.an}.",
+        )
+        return ok
+
+    def _roll(self) -> bool:
+        """The key server asks for a new SAK; whether both use it, and no other, in the end.
+
+        The order that keeps every frame is MKA's: all receive with the new SAK before anybody sends with it, and the
+        old one stays for reception until frames on their way have arrived.
         """
-        old, self._keys[sender.name] = self._keys[sender.name], _Key.fresh()
-        new = self._keys[sender.name]
-        self._ready_to_receive(receiver, sender, 1)
-        self._transmit(sender, 1)
-        wake()
-        end = time.monotonic() + ROLL_WAIT_S
-        while not (arrived := any(sa.ki == new.ki and sa.next_pn > 1 for sa in receiver.secy.sas())):
-            if time.monotonic() > end:
-                break
-            time.sleep(0.005)
-        if not self._plant.keep_old_key:
-            sender.secy.retire(old.ki)
-            receiver.secy.retire(old.ki)
-        old.sak.erase()
-        return arrived
+        agreement = self._agreement
+        old = agreement.status("A").ki
+        agreement.request_sak("A", "the story wants another")
+        return agreement.wait(lambda: agreement.settled_on_one_key(not_on=old), ROLL_WAIT_S)
 
     # ---- chapters
 
     def _first_pings(self) -> None:
-        self._story.heading("1  Ping")
+        self._story.heading("2  Ping")
         self._lan.wire.log.keep = 64
         times = [self._lan.ping(self._a, number, TEXT % number) for number in range(1, PINGS + 1)]
         self._tell_pings("ping", "A pings B through the protected link", times)
@@ -148,7 +181,7 @@ class WireStory:
         self._lan.wire.log.keep = 0
 
     def _last_pings(self) -> None:
-        self._story.heading("5  Ping again, under the new keys")
+        self._story.heading("6  Ping again, under the new keys")
         there = [self._lan.ping(self._a, number, TEXT % number) for number in (11, 12)]
         back = [self._lan.ping(self._b, number, TEXT % number) for number in (13, 14)]
         self._tell_pings("ping-after", "A pings B, and B pings A", [*there, *back])
@@ -161,10 +194,11 @@ class WireStory:
         self._story.check(identifier, len(answered) == len(times), detail + ".")
 
     def _look_at_the_cable(self) -> None:
-        story, log, key = self._story, self._lan.wire.log, self._keys["A"].sak
-        story.heading("2  What the cable carries")
+        story, log = self._story, self._lan.wire.log
+        key = self._agreement.sak(self._agreement.status("A").ki)
+        story.heading("3  What the cable carries")
         frames = [frame for frame in log.kept if frame[6:12] == self._a.mac.octets]
-        found = [(frame, opened) for frame in frames if (opened := _opened(frame, key, self._a)) is not None]
+        found = [(frame, opened) for frame in frames if key and (opened := _opened(frame, key, self._a)) is not None]
         pings = [(frame, opened) for frame, opened in found if _is_ping(opened)]
         if pings:
             self._ping = pings[-1][0]
@@ -181,7 +215,7 @@ class WireStory:
         )
         seen = {bytes(echo.text) for _, opened in pings if (echo := read_echo(opened[14:])) is not None}
         wanted = {TEXT % number for number in range(1, PINGS + 1)}
-        detail = f"With the key of this direction, {len(seen & wanted)} of {PINGS} pings open, by another library"
+        detail = f"With the key that was agreed, {len(seen & wanted)} of {PINGS} pings open, by another library"
         if pings:
             echo = read_echo(pings[-1][1][14:])
             detail += f"; the last says: {echo.text.decode() if echo else ''!r}"
@@ -189,7 +223,7 @@ class WireStory:
 
     def _attack(self, ping: bytes) -> None:
         story = self._story
-        story.heading("3  Forged frames on the cable")
+        story.heading("4  Forged frames on the cable")
         fresh = self._lan.wire.log.flow(self._a.mac, 0).last_pn + 1
         tampered = bytearray(ping)
         tampered[16:20] = fresh.to_bytes(4, "big")
@@ -210,7 +244,7 @@ class WireStory:
         host_before = self._lan.counts(b).received
         self._lan.wire.inject(frame)
         end = time.monotonic() + ROLL_WAIT_S
-        while b.secy.counters().total_in == in_before.total_in and time.monotonic() < end:
+        while not _moved(in_before, b.secy.counters()) and time.monotonic() < end:
             time.sleep(0.005)
         settled(self._everything)
         in_after = b.secy.counters()
@@ -233,10 +267,11 @@ class WireStory:
 
     def _change_keys_under_traffic(self) -> None:
         story, options = self._story, self._options
-        story.heading("4  New keys while frames flow")
+        story.heading("5  New keys while frames flow")
         story.say(
-            f"A sends numbered frames for {options.seconds:g} s. Meanwhile each direction gets a new key and goes from "
-            "association number (AN) 0 to 1; then the old key is retired."
+            f"A sends numbered frames for {options.seconds:g} s. Meanwhile A, as key server, makes new keys, up to "
+            f"{MOST_ROLLS} one after the other; with each the association number (AN) goes up, and the old key is "
+            "retired."
         )
         settled(self._everything)
         self._logs.append(self._lan.wire.log)
@@ -248,33 +283,39 @@ class WireStory:
         self._stack.callback(sender.close)
         self._lan.arm()
         sender.tell()
-        time.sleep(options.seconds * 0.4)
-        arrived = self._roll(self._a, self._b, lambda: None)
-        arrived &= self._roll(self._b, self._a, lambda: self._lan.nudge(self._b))
+        begin = time.monotonic()
+        while not log.flow(self._a.mac, 0).frames and time.monotonic() < begin + ROLL_WAIT_S:
+            time.sleep(0.001)
+        begin = time.monotonic()
+        time.sleep(options.seconds * 0.3)
+        rolls, arrived = 0, True
+        while arrived and rolls < MOST_ROLLS and (not rolls or time.monotonic() < begin + options.seconds * 0.7):
+            arrived = self._roll()
+            rolls += 1
         sent = sender.result()
         receiver.tell()
         seen = receiver.result()
         if not sent or not seen:
             raise DriverError("the numbered traffic ended before it was told to")
         settled(self._everything)
-        self._tell_rollover(log, arrived)
+        self._tell_rollover(log, arrived, rolls)
         # The last number under the old key; a frame of A's own business, if there was one, makes it one less.
         self._tell_traffic(sent, seen, log.flow(self._a.mac, 0).frames - 1)
 
-    def _tell_rollover(self, log: WireLog, arrived: bool) -> None:
+    def _tell_rollover(self, log: WireLog, arrived: bool, rolls: int) -> None:
         a, b = self._a, self._b
-        old, new = log.flow(a.mac, 0), log.flow(a.mac, 1)
+        flows = [log.flow(a.mac, an) for an in range(rolls + 1)]
         ans = [host.secy.status().encoding_an for host in (a, b)]
-        left = sum(sa.an == An(0) for host in (a, b) for sa in host.secy.sas())
-        ok = arrived and ans == [An(1), An(1)] and left == 0 and log.turns.get(a.mac.octets, 0) == 1
-        ok = ok and old.frames > 0 and new.frames > 0 and new.first_pn == 1 and not old.not_rising + new.not_rising
-        turns = log.turns.get(a.mac.octets, 0)
+        left = len({sa.ki for host in (a, b) for sa in host.secy.sas()}) - 1
+        turns, not_rising = log.turns.get(a.mac.octets, 0), sum(flow.not_rising for flow in flows)
+        ok = arrived and ans == [An(rolls)] * 2 and left == 0 and turns == rolls and not not_rising
+        ok = ok and all(flow.frames > 0 for flow in flows) and all(flow.first_pn == 1 for flow in flows[1:])
+        by_an = ", ".join(f"{flow.frames} with AN {an}" for an, flow in enumerate(flows))
         self._story.check(
             "rollover",
             ok,
-            f"On the cable: {old.frames} frames of A with AN 0, the last with packet number {old.last_pn}, then "
-            f"{new.frames} with AN 1, the first with packet number {new.first_pn}. The AN changed {turns} time(s), and "
-            f"{old.not_rising + new.not_rising} packet numbers did not rise. A and B now send with AN {ans[0]} and "
+            f"On the cable, frames of A: {by_an}; the AN changed {turns} time(s) for {rolls} new key(s), each time the "
+            f"packet numbers began again at 1, and {not_rising} did not rise. A and B now send with AN {ans[0]} and "
             f"{ans[1]}, and {left} old keys are left.",
         )
 
@@ -328,5 +369,7 @@ def _is_ping(opened: bytes) -> bool:
 
 
 def _moved(before: Counters, after: Counters) -> dict[Verdict, int]:
-    pairs = {v: after.packets(v) - before.packets(v) for v in Verdict if v.name.startswith("IN_")}
+    """What has been counted in beside MKPDUs."""
+    counted = (v for v in Verdict if v.name.startswith("IN_") and v != Verdict.IN_BYPASS)
+    pairs = {v: after.packets(v) - before.packets(v) for v in counted}
     return {verdict: n for verdict, n in pairs.items() if n}

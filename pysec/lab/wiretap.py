@@ -6,6 +6,7 @@ cable; over a memory link it is the relay that the cable is made of, which the c
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import os
 import select
@@ -18,6 +19,7 @@ from typing import Final, Literal
 from pysec.lab.netns import NetNs
 from pysec.lab.packets import ETHERTYPE_MACSEC
 from pysec.types import MacAddress
+from pysec.wire import eapol
 
 SOL_PACKET: Final = 263
 PACKET_STATISTICS: Final = 6
@@ -27,6 +29,7 @@ TAP_BUFFER_OCTETS: Final = 32 << 20
 LONGEST_FRAME: Final = 65536
 BURST: Final = 64
 MACSEC: Final = ETHERTYPE_MACSEC.to_bytes(2, "big")
+EAPOL: Final = eapol.ETHERTYPE.to_bytes(2, "big")
 
 
 @dataclass
@@ -46,12 +49,16 @@ class WireLog:
     flows: dict[tuple[bytes, int], Flow] = field(default_factory=dict)
     turns: dict[bytes, int] = field(default_factory=dict)  # by sender: how often the AN was another than before
     unprotected: int = 0
+    mkpdus: dict[bytes, int] = field(default_factory=dict)  # by sender: key agreement goes in the open
     kept: list[bytes] = field(default_factory=list)
     keep: int = 0  # so many frames are kept whole
     _last_an: dict[bytes, int] = field(default_factory=dict)
 
     def note(self, frame: bytes) -> None:
         """A frame passed."""
+        if frame[12:14] == EAPOL:
+            self.mkpdus[frame[6:12]] = self.mkpdus.get(frame[6:12], 0) + 1
+            return
         if len(self.kept) < self.keep:
             self.kept.append(frame)
         if frame[12:14] != MACSEC or len(frame) < 20:
@@ -77,18 +84,20 @@ class WireLog:
         return sum(flow.frames for (mac, _), flow in list(self.flows.items()) if mac == source.octets)
 
 
-class _Listener:
+class _Listener(abc.ABC):
     """A thread that does one thing until it is closed."""
 
     def __init__(self) -> None:
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._main, daemon=True)
 
+    @abc.abstractmethod
     def _main(self) -> None:
-        raise NotImplementedError
+        """What the thread does."""
 
+    @abc.abstractmethod
     def _let_go(self) -> None:
-        raise NotImplementedError
+        """Close what it used."""
 
     def close(self) -> None:
         """End the thread, and let go of what it used."""
@@ -214,7 +223,7 @@ class MemoryWire(_Listener):
         return True
 
     def _faulty(self, frame: bytes) -> tuple[bytes, ...]:
-        if self._plant is None or not self._armed:
+        if self._plant is None or not self._armed or frame[12:14] == EAPOL:
             return (frame,)
         held, self._held = self._held, None
         if held is not None:

@@ -35,6 +35,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from pysec.dataplane.single import Single
 from pysec.errors import KeyExhausted, KeyStoreError, UsageError
 from pysec.types import XPN_SPACE, CipherSuite, Ki
 
@@ -111,11 +112,12 @@ def read_record(path: str | os.PathLike[str]) -> CeilingRecord:
             os.close(fd)
 
 
-class PnCeiling:
+class PnCeiling(Single):
     """The ceiling file of one SAK, locked for this process. A key's file is made once, with the key (`create`)."""
 
     def __init__(self, path: Path, fd: int, record: CeilingRecord, written: bytes) -> None:
         """Use `create` or `open`."""
+        super().__init__()
         self.path: Final = path
         self.was_clean: Final = record.clean
         """False if the life before this one ended dirty and the rest of its leap was burnt."""
@@ -124,7 +126,6 @@ class PnCeiling:
         # Nothing may be sent before the first reserve(): until then the ceiling of this life is where it starts.
         self._record = CeilingRecord(record.ki, record.pn_bits, record.resume_pn, record.resume_pn, record.clean)
         self._reserved = False
-        self._pid = os.getpid()
         self._lock = threading.Lock()
 
     @classmethod
@@ -242,8 +243,7 @@ class PnCeiling:
         """Put a new record where the old one is, so that a crash at any point leaves one of the two."""
         if self._fd < 0:
             raise UsageError(f"PN ceiling {self.path}: closed")
-        if self._pid != os.getpid():
-            raise UsageError(f"PN ceiling {self.path}: belongs to the process that opened it, not to one it forked")
+        self._check_process()
         octets = record.encode()
         with _as_key_store_error(self.path):
             if not _same_file(self._fd, self.path) or os.pread(self._fd, _MAX_OCTETS + 1, 0) != self._written:

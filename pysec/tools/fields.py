@@ -153,6 +153,14 @@ class Fields:
             raise self.error(name, "must be a list that is not empty")
         return [Fields(f"{self.where}: {name}[{i}]{_called(item)}", item) for i, item in enumerate(value)]
 
+    def objects_or_none(self, name: str) -> list[Fields]:
+        """A list of objects that may be empty, or missing."""
+        return self.objects(name) if self.lists_any(name) else []
+
+    def object(self, name: str) -> Fields:
+        """An object."""
+        return Fields(f"{self.where}: {name}", self._take(name))
+
     def numbers_by_text(self, name: str) -> dict[str, int]:
         """An object whose values are whole numbers."""
         value = self._take(name)

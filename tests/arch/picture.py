@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.conformance import tags_in
+
 # a <- b: b may include a.
 C_LAYERS = ("base", "gcm", "macsec", "port", "api")
-PUBLIC_HEADERS = ("pysec.h", "pysec_port.h")
+PUBLIC_HEADERS = ("pysec.h", "pysec_gcm.h", "pysec_port.h")
 PUBLIC_FROM = "macsec"
 # What a layer below `port` must not even include: a socket, a clock, a file.
 PORT_ONLY = re.compile(
@@ -23,22 +25,31 @@ PORT_ONLY = re.compile(
 
 # Ranks of pysec's modules: one may import what ranks lower, and itself.
 PY_RANKS = {
-    "types": 0, "errors": 0, "secret": 0,
-    "dataplane": 1,
+    "types": 0, "errors": 0, "secret": 0, "protocols": 0,
+    "wire": 1, "dataplane": 1,
     "": 2,  # pysec/__init__.py, which re-exports
-    "sa": 2,
-    "tools": 3, "scapy": 3,
-    "lab": 4,  # shows on a live wire what tools read offline
-    "cli": 5,
-    "__main__": 6,  # python -m pysec
+    "mka": 2, "cp": 2, "sa": 2,
+    "pae": 3, "keyfile": 3,
+    "drivers": 4,
+    "runtime": 5,
+    "tools": 6, "scapy": 6,
+    "lab": 7,  # shows on a live wire what tools read offline
+    "cli": 8,
+    "__main__": 9,  # python -m pysec
 }  # fmt: skip
-BOTTOM: dict[str, set[str]] = {"types": {"errors"}, "errors": set(), "secret": {"errors"}}
+BOTTOM: dict[str, set[str]] = {
+    "types": {"errors"},
+    "errors": set(),
+    "secret": {"errors"},
+    "protocols": {"types", "errors", "secret"},
+}
+# Protocols without I/O: what they know of a SecY is a Protocol, so that the simulator and a switch can be one.
+ENGINES = ("pysec.wire", "pysec.mka", "pysec.cp", "pysec.sa.plan", "pysec.pae")
+NOT_FOR_ENGINES = re.compile(r"(socket|selectors|asyncio|threading|subprocess|time|random|secrets|datetime)(\.|$)")
 
 MAX_LINES = 450
 # Files that may be longer, each with the reason.
 LONG_FILES: dict[str, str] = {}
-
-TAG = re.compile(r"(802\.1AE-2018|802\.1X-2020|SP 800-38D|RFC \d+) (\d+(?:\.\d+)*)")
 
 
 def files(root: Path, *globs: str) -> Iterator[Path]:
@@ -80,7 +91,7 @@ def c_layers(root: Path) -> list[str]:
 
 
 def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
-    """The dotted names that a module imports from pysec, wherever in it they stand, `from x import y` as x.y."""
+    """The dotted names that a module imports, wherever in it they stand, `from x import y` as x.y."""
     package = module if is_package else module.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -116,7 +127,10 @@ def python_layers(root: Path) -> list[str]:
         if own_part not in PY_RANKS:
             faults.append(f"{name}: {own_part} has no place in the picture")
             continue
+        is_engine = any(f"{module}.".startswith(f"{engine}.") for engine in ENGINES)
         for dotted in imports(ast.parse(path.read_text("utf-8")), module, is_package):
+            if is_engine and NOT_FOR_ENGINES.match(dotted):
+                faults.append(f"{name}: an engine imports {dotted}; time and chance come in as arguments")
             if not dotted.startswith("pysec"):
                 continue
             if dotted.split(".")[:2] == ["pysec", "_native"]:
@@ -124,6 +138,9 @@ def python_layers(root: Path) -> list[str]:
                     faults.append(f"{name}: imports pysec._native; only pysec/dataplane may")
                 continue
             theirs = part_of(dotted)
+            if is_engine and theirs in ("dataplane", ""):
+                faults.append(f"{name}: an engine imports {dotted}; it knows a SecY as a Protocol only")
+                continue
             if own_part in BOTTOM:
                 allowed = theirs in BOTTOM[own_part]
             else:
@@ -142,12 +159,6 @@ def file_sizes(root: Path) -> list[str]:
         if lines > MAX_LINES and name not in LONG_FILES:
             faults.append(f"{name}: {lines} lines; at most {MAX_LINES}, or a reason in LONG_FILES")
     return faults
-
-
-def tags_in(path: Path) -> set[str]:
-    """The clause tags of a file, those that a line break cuts in two included."""
-    text = re.sub(r"\s*\n[\s*#/]*", " ", path.read_text("utf-8"))
-    return {f"{standard} {clause}" for standard, clause in TAG.findall(text)}
 
 
 def clause_tags(root: Path) -> list[str]:
@@ -183,6 +194,7 @@ HOSTS = {
     "www.apache.org", "standards.ieee.org", "www.rfc-editor.org", "datatracker.ietf.org", "csrc.nist.gov",
     "doi.org", "www.wireshark.org", "github.com", "docs.kernel.org", "keepachangelog.com", "semver.org",
     "example.org", "example.com",
+    "www.w3.org",  # the name of SVG's namespace
 }  # fmt: skip
 MACHINE_PATH = re.compile(r"""(?<![\w.$})*-])/(?:work|root|farm|home|Users)/[\w.-]""")
 URL = re.compile(r"\bhttps?://([\w.-]+)")

@@ -70,6 +70,16 @@ def test_canary_an_import_that_climbs(tmp_path: Path) -> None:
     assert found == ["pysec/dataplane/secy.py", "pysec/tools/pcap.py", "pysec/types.py"]
 
 
+def test_canary_an_engine_with_a_clock_or_a_data_plane(tmp_path: Path) -> None:
+    plant(tmp_path, "pysec/mka/kay.py", "import time\nfrom pysec.wire import mkpdu\n")
+    plant(tmp_path, "pysec/cp/machine.py", "from pysec.dataplane import SecY\n")
+    plant(tmp_path, "pysec/pae/port.py", "from pysec import SecY\nfrom pysec.mka import kay\n")
+    plant(tmp_path, "pysec/sa/ceiling.py", "import threading\nfrom pysec.dataplane.single import Single\n")
+    plant(tmp_path, "pysec/wire/eapol.py", "from datetime import datetime\n")
+    found = [line.split(":")[0] for line in picture.python_layers(tmp_path)]
+    assert found == ["pysec/cp/machine.py", "pysec/mka/kay.py", "pysec/pae/port.py", "pysec/wire/eapol.py"]
+
+
 def test_canary_a_second_importer_of_the_compiled_module(tmp_path: Path) -> None:
     plant(tmp_path, "pysec/dataplane/gcm.py", "from pysec._native import ffi, lib\n")
     plant(tmp_path, "pysec/tools/pcap.py", "from pysec import _native\n")

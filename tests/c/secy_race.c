@@ -4,6 +4,7 @@
  * Prints one line of figures; exits 1 if a packet number was given out twice under one key, if packet numbers within
  * a burst do not rise, or if a frame got a verdict that this traffic cannot lead to. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -91,7 +92,7 @@ static void let_pass(void)
         before[i] = atomic_load(&bursts_of[i]);
     for (int i = 0; i < WORKERS; i++)
         while (atomic_load(&bursts_of[i]) < before[i] + 2)
-            ;
+            sched_yield();
 }
 
 static void install(unsigned generation)
@@ -125,7 +126,7 @@ int main(void)
     for (int i = 0; i < WORKERS; i++)
         pthread_create(&threads[i], NULL, worker, &bursts_of[i]);
     while (atomic_load(&sent) < FIRST_PHASE)
-        ;
+        sched_yield();
     atomic_store(&one_key, false);
     for (unsigned generation = 1; generation <= ROLLOVERS; generation++) {
         let_pass();

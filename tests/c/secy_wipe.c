@@ -1,8 +1,8 @@
 /* secy_wipe.c - looks for a SAK in all memory of its own process.
  *
  * With AES-NI the first round keys are the key itself, so an installed SAK can be seen in memory; once it is retired,
- * or the SecY freed, it must be gone, and with it what a refused frame held. The pattern to look for is kept in a
- * masked form, so that the search does not find itself.
+ * or the SecY freed, it must be gone, and with it what refused frames held, of a burst of one or of many. The pattern
+ * to look for is kept in a masked form, so that the search does not find itself.
  *
  *   secy_wipe MODE IMPL     MODE: installed | retired | freed | refused
  *
@@ -80,14 +80,18 @@ static __attribute__((noinline)) struct pysec_secy *install(const uint8_t *ki, c
     return secy;
 }
 
-/* refuse seals a frame that holds the pattern under some other key, spoils its ICV, and has it refused. */
-static __attribute__((noinline)) void refuse(const char *impl)
+#define SLOT 256
+#define MAX_FRAMES 16
+
+/* refuse seals frames that hold the pattern under some other key, spoils their ICVs, and has them refused, in one
+ * burst. */
+static __attribute__((noinline)) void refuse(const char *impl, uint32_t num)
 {
-    static uint8_t arena[256];
+    static uint8_t arena[MAX_FRAMES * SLOT];
+    static struct pysec_frame frames[MAX_FRAMES];
     struct pysec_config config;
     struct pysec_secy *secy = NULL;
     uint8_t ki[16] = {9}, sak[16] = {1, 2, 3};
-    struct pysec_frame frame = {.offset = 16, .len = 110, .slot = 0, .slot_len = sizeof arena};
     pysec_secy_defaults(&config);
     if (pysec_secy_new(&secy, 0x020000000b010001, PYSEC_GCM_AES_128, &config, 4, impl, 7) ||
         pysec_secy_install_sak(secy, ki, sak, 16, NULL, 0) ||
@@ -96,15 +100,22 @@ static __attribute__((noinline)) void refuse(const char *impl)
         pysec_secy_create_receive_sa(secy, 0x020000000b010001, 0, ki, 1, 0) ||
         pysec_secy_enable_receive(secy, 0x020000000b010001, ki, 1))
         exit(2);
-    memcpy(arena + 16 + 6, "\x02\0\0\0\x0b\x01\x08\0", 8);
-    unmask(arena + 16 + 40);
-    pysec_secy_protect(secy, arena, sizeof arena, &frame, 1);
-    if (frame.verdict != PYSEC_V_OUT_ENCRYPTED)
-        exit(2);
-    arena[frame.offset + frame.len - 1] ^= 1;
-    pysec_secy_validate(secy, arena, sizeof arena, &frame, 1);
-    if (frame.verdict != PYSEC_V_IN_NOT_VALID)
-        exit(2);
+    for (uint32_t i = 0; i < num; i++) {
+        uint32_t at = i * SLOT + 16;
+        frames[i] = (struct pysec_frame){.offset = at, .len = 110, .slot = i * SLOT, .slot_len = SLOT};
+        memcpy(arena + at + 6, "\x02\0\0\0\x0b\x01\x08\0", 8);
+        unmask(arena + at + 40);
+    }
+    pysec_secy_protect(secy, arena, sizeof arena, frames, num);
+    for (uint32_t i = 0; i < num; i++) {
+        if (frames[i].verdict != PYSEC_V_OUT_ENCRYPTED)
+            exit(2);
+        arena[frames[i].offset + frames[i].len - 1] ^= 1;
+    }
+    pysec_secy_validate(secy, arena, sizeof arena, frames, num);
+    for (uint32_t i = 0; i < num; i++)
+        if (frames[i].verdict != PYSEC_V_IN_NOT_VALID)
+            exit(2);
     pysec_secy_free(secy);
 }
 
@@ -119,7 +130,8 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "freed") == 0 || strcmp(argv[1], "refused") == 0)
         pysec_secy_free(secy);
     if (strcmp(argv[1], "refused") == 0)
-        refuse(argv[2]);
+        for (uint32_t num = 1; num <= MAX_FRAMES; num += 5)
+            refuse(argv[2], num);
     printf("%d\n", search());
     return 0;
 }

@@ -1,29 +1,29 @@
 """Why this exists: a proof is worth what it finds, so each is shown a copy of the core with one fault planted in it.
 
 `plant` copies csrc/ and replaces one passage. The passage must stand there exactly once: a canary whose fault is no
-longer planted would sing for ever. `compile_so` and `compile_program` turn a tree into something to run.
+longer planted would sing for ever. `compile_so` and `compile_program` turn a tree into something to run; objects.py
+keeps what they compile.
 """
 
 from __future__ import annotations
 
-import atexit
-import hashlib
-import os
 import platform
 import shutil
-import subprocess
-import tempfile
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import pytest
+from pysec import gcm_implementations
+from tests.canary.objects import REPO, compile_all, compiler, run
 
-REPO = Path(__file__).resolve().parents[2]
 CSRC = REPO / "csrc"
-CFLAGS = ("-std=gnu11", "-O3", "-fno-strict-aliasing", "-fstack-protector-strong", "-fPIC", "-pthread", "-gdwarf-4")
+CFLAGS = ("-std=gnu11", "-O3", "-fno-strict-aliasing", "-fstack-protector-strong", "-fPIC", "-pthread")
+# Where a report names a line; more of it costs as much as compiling the kernels.
+LINES = ("-gdwarf-4", "-g1")
+# One build for all that look at the core with the sanitizers of memory, one for all that look for races. At -O1 they
+# see every access.
+SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", *LINES)
+RACES = ("-O1", "-fsanitize=thread", *LINES)
 
 
 def plant(tmp_path: Path, file: str, old: str, new: str) -> Path:
@@ -42,52 +42,25 @@ def plant(tmp_path: Path, file: str, old: str, new: str) -> Path:
     return copy
 
 
-def compiler(name: str = "gcc") -> str:
-    """The compiler, or a skip that names it."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
+@cache
+def idle_files() -> frozenset[str]:
+    """The kernels for wide vectors whose instructions this CPU lacks; tests/c/gcm_idle.c says why it matters."""
+    wide = {"vaes256", "vaes512"}
+    found = (info for info in gcm_implementations() if info.name in wide)
+    return frozenset(f"x86_{info.name}.c" for info in found if (info.why_not or "").startswith("this CPU or system"))
 
 
 def sources(csrc: Path, folders: Sequence[str] | None = None, machine: str | None = None) -> list[Path]:
-    """The C files that build.py would compile for this machine, or those of some folders of csrc/."""
-    foreign = "arm64" if (machine or platform.machine()) in ("x86_64", "AMD64") else "x86"
+    """The C files that build.py would compile for this machine, or those of some folders of csrc/, but for those that
+    cannot run here."""
+    native = {"x86_64": "x86", "AMD64": "x86", "aarch64": "arm64", "arm64": "arm64"}.get(machine or platform.machine())
+    foreign = tuple({"x86", "arm64"} - {native})
     every = (path for folder in folders or (".",) for path in (csrc / folder).rglob("*.c"))
-    return sorted(path for path in every if not path.stem.startswith(foreign))
-
-
-def _run(command: list[str], cwd: Path) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
-
-
-@cache
-def _objects() -> Path:
-    """Where objects lie while the tests run. A planted fault changes one file; the others need no second compiling."""
-    folder = Path(tempfile.mkdtemp(prefix="pysec-objects-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def _compile(csrc: Path, files: list[Path], flags: list[str], cc: str) -> list[str]:
-    """The object of each file. Its name is a digest of all that it was made from."""
-    headers = hashlib.sha256(" ".join([cc, *flags]).encode())
-    for path in sorted(csrc.rglob("*.h")):
-        headers.update(f"{path.relative_to(csrc)} ".encode() + path.read_bytes())
-
-    def one(path: Path) -> str:
-        made_from = headers.copy()
-        made_from.update(f"{path.name} ".encode() + path.read_bytes())
-        out = _objects() / f"{made_from.hexdigest()}.o"
-        if not out.exists():
-            part = out.with_suffix(f".{threading.get_ident()}")
-            _run([compiler(cc), *flags, f"-I{csrc}", "-c", "-o", str(part), str(path)], csrc)
-            part.rename(out)
-        return str(out)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(one, files))
+    files = sorted(path for path in every if not path.name.startswith(foreign))
+    if native != "x86":
+        return files
+    busy = [path for path in files if path.name not in idle_files()]
+    return busy if busy == files else [*busy, REPO / "tests" / "c" / "gcm_idle.c"]
 
 
 def compile_so(
@@ -99,8 +72,8 @@ def compile_so(
     cc: str = "gcc",
 ) -> Path:
     """Compile a csrc tree (or some folders of it) to the shared library `out`, every symbol visible; return out."""
-    objects = _compile(csrc, sources(csrc, folders), [*CFLAGS, *extra_flags], cc)
-    _run([compiler(cc), "-shared", "-pthread", *extra_flags, "-o", str(out), *objects], csrc)
+    objects = compile_all(csrc, sources(csrc, folders), [*CFLAGS, *extra_flags], cc)
+    run([compiler(cc), "-shared", "-pthread", *extra_flags, "-o", str(out), *objects], csrc)
     return out
 
 
@@ -110,11 +83,19 @@ def compile_program(
     out: Path,
     extra_flags: Sequence[str] = (),
     *,
+    main_flags: Sequence[str] = (),
+    link_flags: Sequence[str] = (),
     folders: Sequence[str] | None = None,
     cc: str = "gcc",
     machine: str | None = None,
 ) -> Path:
-    """Compile one C program together with a csrc tree (or some folders of it); return out."""
-    objects = _compile(csrc, [main, *sources(csrc, folders, machine)], [*CFLAGS, *extra_flags], cc)
-    _run([compiler(cc), "-pthread", *extra_flags, "-o", str(out), *objects], csrc)
+    """Compile one C program together with a csrc tree (or some folders of it); return out.
+
+    extra_flags are for all of it. What only the program (main_flags) or only the linker (link_flags) is told leaves
+    the objects of the core to whoever else has them.
+    """
+    flags = [*CFLAGS, *extra_flags]
+    objects = compile_all(csrc, [main], [*flags, *main_flags], cc)
+    objects += compile_all(csrc, sources(csrc, folders, machine), flags, cc)
+    run([compiler(cc), "-pthread", *extra_flags, *link_flags, "-o", str(out), *objects], csrc)
     return out

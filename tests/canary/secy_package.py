@@ -11,15 +11,14 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from tests.canary.plant import CFLAGS, REPO, _compile, _run, compiler, sources
-
-QUICK = ("-O1",)
+from tests.canary.objects import REPO, compile_all, compiler, run
+from tests.canary.plant import CFLAGS, sources
 
 
 def _emit_wrapper(out: Path) -> None:
     """Write what cffi makes of the public headers."""
     script = "import sys, build; build.ffibuilder.emit_c_code(sys.argv[1])"
-    _run([sys.executable, "-c", script, str(out)], REPO)
+    run([sys.executable, "-c", script, str(out)], REPO)
 
 
 def make_package(tmp_path: Path, csrc: Path) -> Path:
@@ -28,10 +27,10 @@ def make_package(tmp_path: Path, csrc: Path) -> Path:
     shutil.copytree(REPO / "pysec", home / "pysec", ignore=shutil.ignore_patterns("*.so", "_native.c", "__pycache__"))
     wrapper = tmp_path / "_native.c"
     _emit_wrapper(wrapper)
-    flags = [*CFLAGS, *QUICK, "-DPy_LIMITED_API=0x030B0000", f"-I{sysconfig.get_path('include')}"]
-    objects = _compile(csrc, sources(csrc), [*CFLAGS, *QUICK], "gcc") + _compile(csrc, [wrapper], flags, "gcc")
+    flags = [*CFLAGS, "-O1", "-DPy_LIMITED_API=0x030B0000", f"-I{sysconfig.get_path('include')}"]
+    objects = compile_all(csrc, sources(csrc), [*CFLAGS], "gcc") + compile_all(csrc, [wrapper], flags, "gcc")
     out = home / "pysec" / "_native.abi3.so"
-    _run([compiler("gcc"), "-shared", "-pthread", "-o", str(out), *objects], csrc)
+    run([compiler("gcc"), "-shared", "-pthread", "-o", str(out), *objects], csrc)
     return home
 
 

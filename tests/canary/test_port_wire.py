@@ -24,10 +24,16 @@ FAULTS = {
     "not tampered with": (Plant(untampered=True), {"tampered-refused"}),
     "replay accepted": (Plant(accept_replay=True), {"replay-refused"}),
     "old key kept": (Plant(keep_old_key=True), {"rollover"}),
+    "not received with in time": (Plant(late_receiver=True), {"rollover"}),
+    "another key": (Plant(wrong_key=True), {"mka-secured"}),
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+# Those that wait for what does not come, and those of which another is alike.
+LONG = {"wire reorders", "wire corrupts", "host duplicates", "host reorders", "old key kept", "another key"}
+
+
+@pytest.mark.parametrize("fault", [pytest.param(name, marks=[pytest.mark.soak] * (name in LONG)) for name in FAULTS])
 def test_a_planted_fault_is_found(fault: str) -> None:
     plant, wanted = FAULTS[fault]
     lines: list[str] = []

@@ -1,10 +1,11 @@
 """Why this exists: a fuzzer that starts from nothing spends its time on finding out what a frame looks like.
 
-Writes the start corpus of the two targets: for each settings octet that matters, bursts of frames with every legal
+Writes the start corpus of the targets. Of two: for each settings octet that matters, bursts of frames with every legal
 combination of TCI bits, short and long, padded, tagged with VLANs, in and out of order, and one of every kind that
-must be refused. Frames are given as plaintext; the target seals those that are marked. The same files every time.
+must be refused. Frames are given as plaintext; the target seals those that are marked. Of the third: super-frames of
+every kind, of one frame and of many. The same files every time.
 
-    python3 tests/fuzz/make_corpus.py FOLDER        writes FOLDER/sectag/* and FOLDER/validate/*
+    python3 tests/fuzz/make_corpus.py FOLDER        writes FOLDER/sectag/*, FOLDER/validate/*, FOLDER/segment/*
 """
 
 from __future__ import annotations
@@ -135,6 +136,45 @@ def validate_inputs() -> Iterator[bytes]:
     yield settings(3 << 2, 8) + b"\x40" + wild + frame(mpdu(SC | E | C, 1, payload(20)))
 
 
+def ones_complement(octets: bytes) -> int:
+    """The sum that the Internet checksum is made of (RFC 1071)."""
+    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def super_frame(version: int, protocol: int, data: bytes, vlans: bytes = b"", flags: int = 0x18) -> tuple[int, bytes]:
+    """A super-frame as a TAP interface hands it over; where its TCP or UDP header begins, and its octets."""
+    udp = struct.pack("!HHH", 7, 9, 8 + len(data))
+    tcp = struct.pack("!HHIIBBH", 5201, 40000, 1, 2, 0x80, flags, 501)
+    tail = b"\0\0" + bytes.fromhex("0101080a0000000100000002") if protocol == 6 else b""
+    octets = len(data) + (32 if protocol == 6 else 8)
+    addresses = bytes([10, 0, 0, 1, 10, 0, 0, 2]) if version == 4 else bytes(15) + b"\1" + bytes(15) + b"\2"
+    partial = struct.pack("!H", ones_complement(addresses + struct.pack("!II", octets, protocol)))
+    if version == 4:
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + octets, 1, 0x4000, 64, protocol, 0) + addresses
+        ip = ip[:10] + struct.pack("!H", 0xFFFF ^ ones_complement(ip)) + ip[12:]
+    else:
+        ip = struct.pack("!IHBB", 6 << 28, octets, protocol, 64) + addresses
+    head = DESTINATION + SOURCE + vlans + (b"\x08\0" if version == 4 else b"\x86\xdd") + ip
+    return len(head), head + (tcp if protocol == 6 else udp) + partial + tail + data
+
+
+def segment_inputs() -> Iterator[bytes]:
+    """Every kind of super-frame, cut into one frame and into many; some of the frames then spoilt, some inputs bad."""
+    tag = bytes.fromhex("81000064")
+    for version, protocol, vlans in itertools.product((4, 6), (6, 17), (b"", tag, tag + tag)):
+        kind = 5 if protocol == 17 else 1 if version == 4 else 4
+        for octets, size, flags in ((1, 1, 0), (300, 100, 0), (301, 100, 5), (2000, 1448, 1), (640, 10, 9)):
+            start, octets_ = super_frame(version, protocol, bytes(i & 0xFF for i in range(octets)), vlans)
+            head = struct.pack("!BBHHHHB", 1, kind, start, size, start, 6 if protocol == 17 else 16, flags)
+            yield head + octets_
+            yield head + octets_[:-1]
+            yield head[:1] + b"\0" + head[2:] + octets_
+            yield head + octets_[: start + 4]
+
+
 def write(folder: Path, inputs: Iterator[bytes]) -> int:
     """Write numbered files; how many."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,13 +185,14 @@ def write(folder: Path, inputs: Iterator[bytes]) -> int:
 
 
 def main(argv: list[str]) -> int:
-    """Write both corpora below argv[1]."""
+    """Write the corpora below argv[1]."""
     if len(argv) != 2:
         print("usage: make_corpus.py FOLDER", file=sys.stderr)
         return 2
     root = Path(argv[1])
     print(f"sectag {write(root / 'sectag', sectag_inputs())}")
     print(f"validate {write(root / 'validate', validate_inputs())}")
+    print(f"segment {write(root / 'segment', segment_inputs())}")
     return 0
 
 

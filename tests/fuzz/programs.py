@@ -6,23 +6,26 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.canary.plant import compile_program, compiler
+from tests.canary.objects import compiler
+from tests.canary.plant import LINES, SANITIZED, compile_program
 
 HERE = Path(__file__).resolve().parent
-TARGETS = ("sectag", "validate")
-SANITIZERS = ("-g", "-O1", "-fno-sanitize-recover=all")
+TARGETS = ("sectag", "validate", "segment")
+SANITIZERS = ("-O1", "-fno-sanitize-recover=all", *LINES)
 
 
 def make_corpus(folder: Path) -> Path:
-    """Write the start corpus of both targets; returns its folder."""
+    """Write the start corpus of all targets; returns its folder."""
     subprocess.run([sys.executable, str(HERE / "make_corpus.py"), str(folder)], check=True, capture_output=True)
     return folder
 
 
+@cache
 def can_sanitize(cc: str, kinds: str) -> bool:
     """Whether a compiler can link a program with these sanitizers."""
     text = "int LLVMFuzzerTestOneInput(const char *p, unsigned long n) { return !p && n; }\n"
@@ -33,9 +36,8 @@ def can_sanitize(cc: str, kinds: str) -> bool:
 
 def build(csrc: Path, target: str, out: Path) -> Path:
     """A target that runs over the files it is given, with AddressSanitizer and UBSan if gcc has them."""
-    kinds = ["-fsanitize=address,undefined"] if can_sanitize("gcc", "address,undefined") else []
-    flags = [*kinds, *SANITIZERS, "-DPYSEC_STANDALONE"]
-    return compile_program(csrc, HERE / f"fuzz_{target}.c", out, flags)
+    flags = SANITIZED if can_sanitize("gcc", "address,undefined") else ("-O1", *LINES)
+    return compile_program(csrc, HERE / f"fuzz_{target}.c", out, flags, main_flags=["-DPYSEC_STANDALONE"])
 
 
 def build_fuzzer(csrc: Path, target: str, out: Path) -> Path:

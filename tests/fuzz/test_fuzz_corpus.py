@@ -56,6 +56,13 @@ def test_the_generator_says_how_it_is_used() -> None:
 PLANTED = {
     "a tag cut short is read on": ("sectag", "macsec/sectag.c", "if (mpdu_len < MIN_MPDU_LEN)", "if (mpdu_len < 3)"),
     "room for the ICV is forgotten": ("sectag", "macsec/sectag.c", "tag_len + ICV_LEN + (sl", "tag_len + (sl"),
+    "a wrong checksum is merged": ("segment", "port/merge.c", "if (!is_verified(&next))", "if (0)"),
+    "each frame has the first payload": (
+        "segment",
+        "port/segment.c",
+        "cut->octets + cut->header_len + cut->done, size);",
+        "cut->octets + cut->header_len, size);",
+    ),
     "a wrong ICV is good": (
         "validate",
         "macsec/validate.c",

@@ -27,8 +27,13 @@ PLANTED = {
         "uint16_t ethertype = load_be16(octets + mpdu);\n    if (ethertype == 0x7777)\n"
         "        burst->arena[frame->slot + frame->slot_len] ^= 1;",
     ),
+    "segment": (
+        "port/segment.c",
+        "cut->size = header->gso_size;",
+        "cut->size = header->gso_size;\n    if (cut->size >> 8 == 0x77)\n        cut->size += octets[len];",
+    ),
 }
-RUNS = 400_000
+RUNS = 4_000_000
 
 
 @pytest.mark.parametrize("target", programs.TARGETS)

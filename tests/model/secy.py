@@ -68,7 +68,7 @@ class SecY:
 
     def reconfigure(self, **changes: object) -> None:
         """Change controls (802.1AE-2018 10.7.8, 10.7.17)."""
-        config = replace(self.config, **changes)  # type: ignore[arg-type]
+        config = replace(self.config, **changes)
         self._check(config)
         self.config = config
 
@@ -98,7 +98,7 @@ class SecY:
         if not self.extended:
             return
         users = [(self.sci, sa) for sa in self.transmit_sas.values()]
-        users += [(sc.sci, sa) for sc in self.receive_scs.values() for sa in sc.sas.values()]  # type: ignore[misc]
+        users += [(sc.sci, sa) for sc in self.receive_scs.values() for sa in sc.sas.values()]
         if any(sa.sak is sak and sa.ssci == ssci and other != sci for other, sa in users):
             raise ModelError("SSCI")
         # Decided: SCI and SSCI belong together as long as the SAK is known, also when their SA has ended.

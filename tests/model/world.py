@@ -63,7 +63,7 @@ class World:
         return cls(0, suite, (), config=config)
 
     def __init__(self, seed: int, suite: str, moods: Iterable[str], *, config: Config | None = None) -> None:
-        self.rng = Random(seed)  # noqa: S311 - not for keys
+        self.rng = Random(seed)
         self.suite = suite
         self.space = 2**64 if "XPN" in suite else 2**32
         self.moods = sorted(moods)

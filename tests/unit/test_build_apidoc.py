@@ -34,6 +34,7 @@ def test_the_pages_are_up_to_date(repo_root: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_canary_a_stale_page_is_found(repo_root: Path, tmp_path: Path) -> None:
     apidoc(repo_root, str(tmp_path))
     assert apidoc(repo_root, str(tmp_path), "--check").returncode == 0

@@ -41,6 +41,25 @@ EXPECTED = {
         on the wire          1, recovered 4294967297, verdict 7
         on the wire          2, recovered 4294967298, verdict 7
     """,
+    "mka_in_your_loop.py": r"""
+        secured: True True True
+        in-pkts-ok True with AN 0
+        in-pkts-ok True with AN 1
+        \s*0\.\d\d INIT to CHANGE: at once
+        \s*0\.\d\d CHANGE to SECURED: .*
+        \s*0\.\d\d [A-Z]+ to [A-Z]+: .*
+        \s*0\.\d\d [A-Z]+ to [A-Z]+: .*
+        \s*0\.\d\d [A-Z]+ to [A-Z]+: .*
+        \s*0\.\d\d [A-Z]+ to [A-Z]+: .*
+        \s*0\.\d\d [A-Z]+ to [A-Z]+: .*
+        \s*0\.\d\d [A-Z]+ to [A-Z]+: .*
+        \s*1\.00 RETIRE to RECEIVE: there is a new SAK
+        \s*1\.00 [A-Z]+ to [A-Z]+: .*
+        \s*1\.00 [A-Z]+ to [A-Z]+: .*
+        \s*1\.00 [A-Z]+ to [A-Z]+: .*
+        \s*1\.00 [A-Z]+ to [A-Z]+: .*
+        \s*4\.00 TRANSMITTING to RETIRE: .*
+    """,
     "static_key.py": r"""
         sent PN 1 to 700, killed: False; the next life starts at 701
         sent PN 701 to 1400, killed: True; the next life starts at 2701
@@ -63,6 +82,7 @@ def test_the_readme_example_is_about_twenty_lines() -> None:
     assert len((EXAMPLES / "two_secys.py").read_text().splitlines()) <= 24
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_example(name: str, tmp_path: Path) -> None:
     if name == "with_scapy.py":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from pysec.cli.main import COMMANDS, parser
@@ -45,3 +46,11 @@ def test_the_conformance_table_is_up_to_date() -> None:
         ["python3", str(ROOT / "tools" / "conformance.py"), "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_figures_are_those_of_the_results_files() -> None:
+    """In the README and in docs/PERFORMANCE.md; tests/unit/bench has the canaries."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "docs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pysec import An, CipherSuite, Ki, MacAddress, Pn, Sci, Ssci, UsageError
+from pysec import An, CipherSuite, Ckn, Ki, Kn, MacAddress, Mi, Pn, Sci, Ssci, UsageError
+from pysec.types import ConfidentialityOffset, MacsecCapability
 
 
 @pytest.mark.parametrize("text", ["525400000a010001", "52:54:00:00:0a:01/1", "52-54-00-00-0a-01/1"])
@@ -80,3 +81,56 @@ def test_cipher_suites() -> None:
     assert CipherSuite.GCM_AES_128.pn_space == 1 << 32
     with pytest.raises(UsageError, match="must be one of"):
         CipherSuite.parse("AES")
+
+
+def test_a_ki_of_mka() -> None:
+    """802.1AE-2018 10.7.14, 802.1X-2020 9.8: the key server's MI and the KN."""
+    ki = Ki.of(Mi.parse("62eb1b15f34df450fef5fa33"), Kn(258))
+    assert str(ki) == "62eb1b15f34df450fef5fa3300000102"
+    assert ki.mka_text == "62eb1b15f34df450fef5fa33/258"
+    assert (ki.mi, ki.kn) == (Mi.parse("62eb1b15f34df450fef5fa33"), Kn(258))
+    assert Ki.parse(ki.mka_text) == Ki.parse(str(ki)) == Ki.of(ki.mi.octets, 258) == ki
+
+
+@pytest.mark.parametrize(
+    "bad", ["62eb/1", "62eb1b15f34df450fef5fa33/", "62eb1b15f34df450fef5fa33/x", "0" * 24 + "/4294967296"]
+)
+def test_bad_kis_of_mka(bad: str) -> None:
+    with pytest.raises(UsageError):
+        Ki.parse(bad)
+
+
+def test_identifiers_of_mka() -> None:
+    """802.1X-2020 9.4.2 has the MI, 802.1X-2020 9.3.1 the CKN: 1 to 32 octets, none of them filled up."""
+    for octets in (11, 13):
+        with pytest.raises(UsageError, match="must be 12"):
+            Mi(bytes(octets))
+    for octets in (0, 33):
+        with pytest.raises(UsageError, match="must be 1 to 32"):
+            Ckn(bytes(octets))
+    for bad in (-1, 1 << 32):
+        with pytest.raises(UsageError, match="32-bit"):
+            Kn(bad)
+    for text in ("", "0", "xy"):
+        with pytest.raises(UsageError, match="CKN"):
+            Ckn.parse(text)
+    assert Ckn(b"\x01") != Ckn(b"\x01\x00")
+    assert str(Ckn.parse("0A0b")) == "0a0b"
+    assert (str(Kn(7)), Kn(7).octets) == ("7", b"\0\0\0\x07")
+
+
+def test_codes_of_mka() -> None:
+    """802.1X-2020 11.11.3: the code says whether, and from where on."""
+    assert [(int(c), c.encrypts, c.octets) for c in ConfidentialityOffset] == [
+        (0, False, 0), (1, True, 0), (2, True, 30), (3, True, 50),
+    ]  # fmt: skip
+    assert MacsecCapability.OFFSETS > MacsecCapability.CONFIDENTIALITY > MacsecCapability.INTEGRITY
+
+
+def test_suites_by_identifier() -> None:
+    """802.1AE-2018 Table 14-1, and the one of 2006 that was to be GCM-AES-128."""
+    for suite in CipherSuite:
+        assert CipherSuite.of_identifier(suite.identifier) is suite
+    assert CipherSuite.of_identifier(bytes.fromhex("0080020001000001")) is CipherSuite.GCM_AES_128
+    for other in ("0080020001000002", "0080c20001000005", "0080c200010000", ""):
+        assert CipherSuite.of_identifier(bytes.fromhex(other)) is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pysec.tools.conformance.product import Product
@@ -61,3 +62,11 @@ def same_octets(what: str, want: bytes, got: bytes | memoryview | None) -> None:
 def case_id(vector: Fields, place: int) -> str:
     """What a vector calls itself, or its place."""
     return vector.name or f"vectors[{place}]"
+
+
+def per_vector(
+    check: Callable[[Fields, Product], None], vectors: Vectors, product: Product
+) -> Iterator[tuple[str, Check]]:
+    """A case for each entry of `vectors`, with the check that is the same for all."""
+    for place, vector in enumerate(vectors.top.objects("vectors")):
+        yield case_id(vector, place), partial(check, vector, product)

@@ -1,5 +1,5 @@
-"""Why this exists: below the frames are three small functions that everything rests on, and each has vectors of its
-own: AES-GCM, the recovery of a 64-bit PN, and the salt and SSCIs of the XPN suites.
+"""Why this exists: below the frames are small functions that everything rests on, and each has vectors of its own:
+AES-GCM, AES-CMAC, AES Key Wrap, the recovery of a 64-bit PN, and the salt and SSCIs of the XPN suites.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from pysec.errors import CryptoError, UsageError
-from pysec.sa.xpn import assign_sscis, xpn_salt
+from pysec.errors import CryptoError, InvalidIcv, UsageError
+from pysec.mka.xpn import assign_sscis, xpn_salt
 from pysec.tools.conformance.cases import Check, Mismatch, Skip, Vectors, case_id, same, same_octets
 from pysec.tools.conformance.product import Product
 from pysec.tools.fields import Fields
@@ -55,6 +55,67 @@ def _refuses(product: Product, key: memoryview, nonce: bytes, sealed: bytes, aad
     except CryptoError:
         return
     raise Mismatch("open: InvalidIcv", "open: returned")
+
+
+def wycheproof_aes_cmac(vectors: Vectors, product: Product) -> Iterator[tuple[str, Check]]:
+    """wycheproof_aes_cmac: a valid tag is what we make and verifies, an invalid one neither."""
+    for group in vectors.top.objects("testGroups"):
+        for place, test in enumerate(group.objects("tests")):
+            yield case_id(test, place), partial(_aes_cmac, test, product)
+
+
+def _aes_cmac(test: Fields, product: Product) -> None:
+    key = test.secret("key", 16, 32)  # kept: a secret that nobody has any more is erased, and its view with it
+    mac = product.mac_key(key.reveal())
+    message, tag, valid = test.octets("msg"), test.octets("tag"), _is_valid(test)
+    made = mac.compute(message)
+    try:
+        mac.verify(message, tag)
+        verified = True
+    except InvalidIcv:
+        verified = False
+    same("verifies", valid, verified)
+    if valid:
+        same_octets("tag", tag, made)
+    elif made == tag:
+        raise Mismatch("another tag", "the tag that must not verify")
+
+
+def wycheproof_aes_wrap(vectors: Vectors, product: Product) -> Iterator[tuple[str, Check]]:
+    """wycheproof_aes_wrap: a valid case wraps and unwraps, an invalid one does not unwrap, nor is it what we make."""
+    for group in vectors.top.objects("testGroups"):
+        for place, test in enumerate(group.objects("tests")):
+            yield case_id(test, place), partial(_aes_wrap, test, product)
+
+
+def _aes_wrap(test: Fields, product: Product) -> None:
+    kek, key, wrapped, valid = test.secret("key", 16, 32), test.secret("msg"), test.octets("ct"), _is_valid(test)
+    wrapper = product.wrap_key(kek.reveal())
+    try:
+        unwrapped = wrapper.unwrap(wrapped)
+    except CryptoError:
+        unwrapped = None
+    try:
+        made: bytes | None = wrapper.wrap(key)
+    except UsageError:
+        made = None
+    if valid:
+        same("unwrapped", True, unwrapped == key)
+        same_octets("wrapped", wrapped, made)
+        return
+    if unwrapped is not None:
+        raise Mismatch("unwrapped: nothing", f"unwrapped: {len(unwrapped)} octets")
+    if made == wrapped:
+        raise Mismatch("another wrapping", "the wrapping that must not open")
+
+
+def _is_valid(test: Fields) -> bool:
+    result = test.text("result")
+    if result == "acceptable":
+        raise Skip("acceptable either way")
+    if result not in ("valid", "invalid"):
+        raise test.error("result", "must be valid, invalid or acceptable")
+    return result == "valid"
 
 
 def xpn_recovery(vectors: Vectors, product: Product) -> Iterator[tuple[str, Check]]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 from pysec.dataplane import Reason, SecY, SecYConfig, Verdict
-from pysec.tools.conformance.cases import Check, Mismatch, Vectors, case_id, same, same_octets
+from pysec.tools.conformance.cases import Check, Mismatch, Vectors, per_vector, same, same_octets
 from pysec.tools.conformance.product import Product, Received, receive, send
 from pysec.tools.fields import Fields
 from pysec.tools.pcap.keys import cipher_suite, xpn_fields
@@ -33,26 +32,22 @@ KERNEL_DETAIL = {
 
 def frames(vectors: Vectors, product: Product) -> Iterator[tuple[str, Check]]:
     """macsec_annex_c_frames, macsec_synthetic_frames and macsec_vlan_frames: `plain` and `secure`, both ways."""
-    for place, vector in enumerate(vectors.top.objects("vectors")):
-        yield case_id(vector, place), partial(_both_ways, vector, product)
+    return per_vector(_both_ways, vectors, product)
 
 
 def padded(vectors: Vectors, product: Product) -> Iterator[tuple[str, Check]]:
     """macsec_padded_short_frames: padding behind the ICV is taken; what we make is the frame without it."""
-    for place, vector in enumerate(vectors.top.objects("vectors")):
-        yield case_id(vector, place), partial(_both_ways, vector, product)
+    return per_vector(_both_ways, vectors, product)
 
 
 def rejects(vectors: Vectors, product: Product) -> Iterator[tuple[str, Check]]:
     """macsec_reject_frames: nothing is delivered, and exactly the counter that is named moves."""
-    for place, vector in enumerate(vectors.top.objects("vectors")):
-        yield case_id(vector, place), partial(_reject, vector, product)
+    return per_vector(_reject, vectors, product)
 
 
 def sequences(vectors: Vectors, product: Product) -> Iterator[tuple[str, Check]]:
     """macsec_sequences: frames in their order for one receive SC, at each replay window."""
-    for place, vector in enumerate(vectors.top.objects("vectors")):
-        yield case_id(vector, place), partial(_sequence, vector, product)
+    return per_vector(_sequence, vectors, product)
 
 
 # ---- what a vector says -----------------------------------------------------------------------------------------

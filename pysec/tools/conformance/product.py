@@ -12,8 +12,13 @@ from dataclasses import dataclass
 
 from pysec.dataplane import Counters, FrameArena, GcmKey, Reason, SecY, SecYConfig, Verdict, xpn_recover
 from pysec.errors import PysecError
+from pysec.mka.aes import MacKey, WrapKey
+from pysec.mka.kdf import kdf
+from pysec.mka.keys import Cak
 from pysec.tools.stations import KeyedSa, SecYMaker, receiving_secy, transmitting_secy
 from pysec.types import CipherSuite
+from pysec.wire import mkpdu
+from pysec.wire.mkpdu import MkPdu
 
 IN_VERDICTS = tuple(v for v in Verdict if v.name.startswith("IN_"))
 _ROOM = 64
@@ -42,6 +47,12 @@ class Product:
     make_secy: SecYMaker = SecY
     make_gcm_key: Callable[..., GcmKey] = GcmKey
     recover: Callable[[int, int], int] = xpn_recover
+    cak: type[Cak] = Cak
+    mac_key: type[MacKey] = MacKey
+    wrap_key: type[WrapKey] = WrapKey
+    kdf: Callable[[bytes, str, bytes, int], bytes] = kdf
+    decode: Callable[..., MkPdu] = mkpdu.decode
+    encode: Callable[..., bytes] = mkpdu.encode
 
     def receiver(self, suite: CipherSuite, sas: Sequence[KeyedSa], config: SecYConfig) -> SecY:
         """A receiver with these SAs alone."""

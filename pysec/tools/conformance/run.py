@@ -9,7 +9,7 @@ from pysec.dataplane import default_gcm, gcm_implementations
 from pysec.errors import FormatError, PysecError, UsageError
 from pysec.tools.conformance.cases import Mismatch, Skip, Vectors
 from pysec.tools.conformance.files import PassedOver, find
-from pysec.tools.conformance.formats import FORMATS, LATER, later
+from pysec.tools.conformance.formats import FORMATS
 from pysec.tools.conformance.product import Product
 from pysec.tools.conformance.report import Failure, FileReport, Report
 from pysec.tools.fields import printable
@@ -37,7 +37,7 @@ def run(paths: Sequence[Path], product: Product | None = None) -> Report:
 def run_file(vectors: Vectors, product: Product) -> FileReport:
     """Run one file."""
     report = FileReport(str(vectors.path), vectors.form)
-    form = later if vectors.form in LATER else FORMATS.get(vectors.form)
+    form = FORMATS.get(vectors.form)
     if form is None:
         report.failures.append(Failure("format", "a format that docs/formats.md has", printable(vectors.form)))
         return report

@@ -15,7 +15,7 @@ from typing import Final
 
 from pysec.dataplane import SecYConfig
 from pysec.errors import FormatError, UsageError
-from pysec.sa.xpn import assign_sscis, xpn_salt
+from pysec.mka.xpn import assign_sscis, xpn_salt
 from pysec.secret import Secret
 from pysec.tools.fields import Fields, load_json, printable
 from pysec.tools.stations import KeyedSa

@@ -10,7 +10,9 @@ import pytest
 from bench import rows
 from bench.__main__ import main
 from bench.compare import judge
+from bench.gcm_rows import GcmRow
 from bench.rows import Row, spread
+from pysec.types import CipherSuite
 
 
 def row(samples: list[float], provider: str = "pysec-c", burst: int = 32, impl: str = "aesni") -> Row:
@@ -66,6 +68,20 @@ def test_compare_prints_ratio_and_counts(tmp_path: Path, capsys: pytest.CaptureF
     assert f"1 faster, 0 slower, 1 within the noise; only in {old}: 1, only in {new}: 1" in out
     assert main(["compare", "--changed", old, new]) == 0
     assert sum(line.startswith("pysec-c") for line in capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_clock_that_changed_is_not_a_change_in_cycles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half the clock, twice the nanoseconds; rows without cycles are left out."""
+    for name, ns, ghz in (("old", 10.0, 3.0), ("new", 20.0, 1.5)):
+        gcm = GcmRow("pysec:aesni", "seal", CipherSuite.GCM_AES_128, None, None, [ns] * 3, [ghz] * 3)
+        rows.write(str(tmp_path / name), {"cpu": "a"}, [gcm, row([ns] * 3)])
+    files = [str(tmp_path / "old"), str(tmp_path / "new")]
+    assert main(["compare", *files]) == 0
+    assert "0 faster, 2 slower, 0 within" in capsys.readouterr().out
+    assert main(["compare", "--cycles", *files]) == 0
+    out = capsys.readouterr().out
+    assert "old cycles" in out
+    assert "0 faster, 0 slower, 1 within" in out
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.canary.plant import CSRC, REPO, compile_program, plant
+from tests.canary.objects import REPO
+from tests.canary.plant import CSRC, RACES, SANITIZED, compile_program, plant
 
 pytestmark = pytest.mark.slow
 
 
 def build(tmp_path: Path, csrc: Path, sanitizer: str) -> Path:
-    # At -O1 the sanitizers see every access, and a build takes a few seconds only.
-    flags = ["-O1", f"-fsanitize={sanitizer}"]
+    flags = RACES if sanitizer == "thread" else SANITIZED
     program = REPO / "tests" / "c" / "secy_race.c"
     try:
         return compile_program(csrc, program, tmp_path / "race", flags, folders=("base", "gcm", "macsec", "api"))

@@ -95,7 +95,7 @@ def test_the_end_of_the_nonces() -> None:
 )
 def test_misuse(call: object) -> None:
     with pytest.raises(UsageError):
-        call()  # type: ignore[operator]
+        call()
 
 
 def test_an_empty_burst() -> None:

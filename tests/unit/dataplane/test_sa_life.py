@@ -161,7 +161,7 @@ def test_exhaustion_closes_the_port_both_ways_until_the_next_sak(suite: CipherSu
     salt = {"salt": bytes(12)} if suite.is_xpn else {}
     with SecY(A, suite, SecYConfig(always_include_sci=True)) as secy, SecY(B, suite) as peer:
         for s in (secy, peer):
-            s.install_sak(KI[0], SAK[0], **salt)  # type: ignore[arg-type]
+            s.install_sak(KI[0], SAK[0], **salt)
         secy.create_transmit_sa(0, KI[0], next_pn=last - 1, **xpn)
         secy.enable_transmit(KI[0])
         peer.create_receive_sc(A)
@@ -185,13 +185,13 @@ def test_exhaustion_closes_the_port_both_ways_until_the_next_sak(suite: CipherSu
         rx = next(sa for sa in peer.sas() if not sa.transmit)
         assert (rx.next_pn, rx.lowest_pn) == (suite.pn_space, suite.pn_space)
 
-        secy.install_sak(KI[1], SAK[1], **salt)  # type: ignore[arg-type]
+        secy.install_sak(KI[1], SAK[1], **salt)
         secy.create_transmit_sa(1, KI[1], **xpn)
         secy.enable_transmit(KI[1])
         assert not secy.status().exhausted
         assert secy.protect_frame(FRAME)[14] & 3 == 1
         secy.retire(KI[0])
-        secy.install_sak(KI[0], SAK[0], **salt)  # type: ignore[arg-type]
+        secy.install_sak(KI[0], SAK[0], **salt)
         with pytest.raises(NonceReused):
             secy.create_transmit_sa(0, KI[0], next_pn=last, **xpn)
 

@@ -14,9 +14,8 @@ from typing import Any
 
 from cffi import FFI
 
-from tests.canary.plant import CSRC, compile_so
-
-FOLDERS = ("base", "gcm")
+from tests.canary.plant import compile_so
+from tests.unit.gcm.programs import CSRC, FOLDERS
 
 
 def declarations() -> str:

@@ -25,6 +25,9 @@ LENGTHS = (
     *((58, n) for n in (9, 130)),
     *((70, n) for n in (10, 251)),
     *((78, n) for n in (4, 121)),
+    # Runs of short messages of equal numbers of blocks: these go together, one a lane.
+    *((28, 16 * blocks - i % 3) for blocks in range(1, 9) for i in range(5)),
+    *((20, 16 * blocks - i % 3) for blocks in (1, 3, 8) for i in range(4)),
     (13, 387),
     (300, 383),
     (12, 4200),

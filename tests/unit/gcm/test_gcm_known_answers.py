@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 import shutil
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.canary.plant import CSRC
 from tests.model import gcm as oracle
 from tests.unit.gcm import make_known_answers as made
-from tests.unit.gcm.driver import Library, Message
+from tests.unit.gcm.driver import Library
+from tests.unit.gcm.programs import CSRC
 
 
 def test_the_oracle_gives_the_answers_of_fips_197() -> None:
@@ -156,26 +155,3 @@ def test_cpu_features_are_what_the_kernel_reports(library: Library) -> None:
     assert {flag for flag, held in known.items() if held} == shown & set(known)
     assert library.lib.cpu_feature_name(3) == library.ffi.NULL
     assert library.lib.cpu_feature_name(0) == library.ffi.NULL
-
-
-def test_wycheproof(library: Library, name: str, vectors_dir: Path) -> None:
-    """Every vector with an IV of 96 bits, a tag of 128 and a key of 128 or 256."""
-    path = vectors_dir / "crypto/wycheproof_aes_gcm.json"
-    if not path.exists():
-        pytest.skip("no Wycheproof vectors of AES-GCM here")
-    ran = 0
-    for group in json.loads(path.read_text("utf-8"))["testGroups"]:
-        if group["ivSize"] != 96 or group["tagSize"] != 128 or group["keySize"] == 192:
-            continue
-        for test in group["tests"]:
-            key, iv, aad, plain, cipher, tag = (
-                bytes.fromhex(test[field]) for field in ("key", "iv", "aad", "msg", "ct", "tag")
-            )
-            ours = library.key(name, key)
-            opened = ours.open([Message(iv, aad, cipher, tag)])[0]
-            assert opened.ok == (test["result"] == "valid"), f"tcId {test['tcId']}: {test['comment']}"
-            if opened.ok:
-                assert opened.data == plain
-                assert ours.seal_one(iv, aad, plain) == (cipher, tag)
-            ran += 1
-    assert ran > 30

@@ -271,7 +271,7 @@ def test_what_gives_more_or_less_than_frames_is_no_controlled_port() -> None:
     secy, peer = secy_pair()
     with NetNs() as namespace, secy, peer:
         one, other = memory_link()
-        for flags in (0x0001 | 0x1000, 0x0002 | 0x1000 | 0x4000):  # TUN; a TAP with the header for offloads
+        for flags in (0x0001 | 0x1000, 0x0001 | 0x1000 | 0x4000):  # TUN; TUN with super-frames
             with namespace.inside():
                 tun = os.open("/dev/net/tun", os.O_RDWR)
                 fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"", flags))

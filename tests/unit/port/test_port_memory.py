@@ -340,6 +340,33 @@ for i in range(200):
     kept.host_a.send(frame(i))
 sys.exit(7)
 """
+    assert ran(program) == (7, "", "")
+
+
+def test_a_port_never_closed_counts_as_closed_once_the_program_ends() -> None:
+    """What runs at exit after the port was freed, a generator's `finally` for one, may still hold it."""
+    program = """
+import atexit
+@atexit.register
+def after():
+    for use in (port.stats, port.stop):
+        try:
+            print(use())
+        except UsageError as error:
+            print(error)
+    print(port.close(), port)
+from pysec import UsageError
+from tests.unit.port.joined import joined
+port = (kept := joined()).__enter__().port_a
+"""
+    status, printed, complaints = ran(program)
+    assert (status, complaints) == (0, "")
+    secy = "SecY 02:00:00:00:00:aa/1"
+    assert printed.splitlines() == [f"port of {secy}: closed"] * 2 + [f"None Port({secy}, closed)"]
+
+
+def ran(program: str) -> tuple[int, str, str]:
+    """Exit status, output and complaints of a Python program."""
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (7, "")
+    return done.returncode, done.stdout, done.stderr

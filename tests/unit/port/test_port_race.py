@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.canary.plant import CSRC, compiler, plant, sources
+from tests.canary.plant import CSRC, RACES, SANITIZED, compile_program, plant
 
 pytestmark = pytest.mark.slow
 PROGRAM = Path(__file__).with_name("port_race.c")
@@ -21,13 +21,12 @@ PROGRAM = Path(__file__).with_name("port_race.c")
 def build(tmp_path: Path, csrc: Path, sanitizer: str) -> Path:
     """Compile the program with the whole core."""
     out = tmp_path / f"race-{sanitizer.split(',', maxsplit=1)[0]}"
-    command = [compiler(), "-std=gnu11", "-O1", "-g", f"-fsanitize={sanitizer}", "-pthread", "-I", str(csrc)]
-    files = [str(PROGRAM), *map(str, sources(csrc))]
-    done = subprocess.run([*command, "-o", str(out), *files], capture_output=True, text=True, check=False)
-    if done.returncode and "cannot find" in done.stderr:
+    try:
+        return compile_program(csrc, PROGRAM, out, RACES if sanitizer == "thread" else SANITIZED)
+    except AssertionError as error:
+        if "cannot find" not in str(error):
+            raise
         pytest.skip(f"this gcc has no {sanitizer} sanitizer")
-    assert done.returncode == 0, done.stderr
-    return out
 
 
 def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

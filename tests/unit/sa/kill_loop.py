@@ -69,7 +69,7 @@ def wire_pn(frame: memoryview, pn: int) -> int:
 
 def live(path: Path, suite: CipherSuite, log: np.ndarray, pump_type: type[CeilingPump], seed: int) -> None:
     """Send bursts and log them, until killed."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     secy, arena, n = make_secy(suite), FrameArena(32, 256), 0
     pump = pump_type(secy, KI, PnCeiling.open(path, KI), leap=LEAP)
     pump.install(0, ssci=Ssci(1) if suite.is_xpn else None)
@@ -108,7 +108,7 @@ def run(
 ) -> Report:
     """Start, kill and start again, rounds times, each at a random moment."""
     report = Report(int.from_bytes(os.urandom(4), "big") if seed is None else seed)
-    rng = random.Random(report.seed)  # noqa: S311
+    rng = random.Random(report.seed)
     path, complaint = folder / "ceiling", folder / "complaint"
     PnCeiling.create(path, KI, suite, next_pn=first_pn).close()
     shared = mmap.mmap(-1, LOG_ENTRIES * 8)

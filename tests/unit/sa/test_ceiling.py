@@ -363,6 +363,7 @@ def test_the_disk_has_the_record_before_its_name_and_the_name_before_we_return(
     assert reserve == close == ["write", "fsync", "rename", "fsync"]
 
 
+@pytest.mark.slow
 def test_killed_before_each_single_call_the_next_life_starts_above_the_last(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,7 +382,7 @@ def test_killed_before_each_single_call_the_next_life_starts_above_the_last(
             count += 1
 
         def life(die: Callable[[str], None] = die) -> bool:
-            ceiling.os = WatchedOs(die)  # type: ignore[attr-defined]  # in the child only
+            ceiling.os = WatchedOs(die)  # in the child only
             file = PnCeiling.open(path, KI)
             assert file.next_pn >= int.from_bytes(highest[:8], "big")
             for _ in range(3):
@@ -413,7 +414,7 @@ def test_killed_while_it_is_made_a_file_is_whole_or_not_there(tmp_path: Path) ->
             count += 1
 
         def life(die: Callable[[str], None] = die, where: Path = where) -> bool:
-            ceiling.os = WatchedOs(die)  # type: ignore[attr-defined]
+            ceiling.os = WatchedOs(die)
             PnCeiling.create(where, KI, SUITE).close()
             return True
 

@@ -114,7 +114,7 @@ def test_what_killed_lives_left_is_swept_by_the_next_open(tmp_path: Path) -> Non
             count += 1
 
         def life(die: Callable[[str], None] = die, where: Path = where) -> bool:
-            ceiling.os = WatchedOs(die)  # type: ignore[attr-defined]  # in the child only
+            ceiling.os = WatchedOs(die)  # in the child only
             PnCeiling.create(where, KI, SUITE).reserve(10)
             return True
 

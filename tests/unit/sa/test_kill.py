@@ -37,6 +37,7 @@ def prove(folder: Path, suite: CipherSuite, first_pn: int, rounds: int) -> None:
         assert ceiling.next_pn > max(last for _, last in report.intervals)
 
 
+@pytest.mark.slow
 @KINDS
 def test_no_packet_number_is_sent_twice_across_sigkill(tmp_path: Path, suite: CipherSuite, first_pn: int) -> None:
     prove(tmp_path, suite, first_pn, 20)

@@ -125,7 +125,7 @@ def test_a_kay_frame_alone_is_no_failure(pysec: Run, tmp_path: Path, keys: Path,
 def test_a_wrong_key_opens_nothing_and_shows_nothing(pysec: Run, tmp_path: Path, keys: Path, clear: Path) -> None:
     secured(tmp_path, keys, clear, pysec)
     wrong = c.keys()
-    wrong["sas"][0]["key"] = c.OTHER_KEY[::-1]  # type: ignore[index]
+    wrong["sas"][0]["key"] = c.OTHER_KEY[::-1]
     out = tmp_path / "out.pcap"
     done = pysec("pcap", "validate", tmp_path / "secured.pcap", "--keys", c.write_json(tmp_path / "w", wrong), out)
     assert done.status == 1
@@ -165,7 +165,7 @@ def test_packets_cut_short_are_counted_and_not_written(pysec: Run, tmp_path: Pat
 
 def test_frames_without_a_key_are_left_out_unless_allowed(pysec: Run, tmp_path: Path, clear: Path) -> None:
     one = c.keys()
-    del one["sas"][1]  # type: ignore[attr-defined]
+    del one["sas"][1]
     keys, out = c.write_json(tmp_path / "one.json", one), tmp_path / "out.pcap"
     done = pysec("pcap", "protect", clear, "--keys", keys, out)
     assert done.status == 1
@@ -190,8 +190,8 @@ def test_sci_modes(pysec: Run, tmp_path: Path, clear: Path, mode: str) -> None:
     bits, longer = {"sci": (0x2C, 32), "es": (0x4C, 24), "scb": (0x1C, 24), "nosci": (0x0C, 24)}[mode]
     values = c.keys(sci_mode=mode)
     if mode == "scb":
-        values["sas"][0]["sci"] = "02:54:00:00:0a:01/0"  # type: ignore[index]
-        values["sas"][1]["sci"] = "02:54:00:00:0b:01/0"  # type: ignore[index]
+        values["sas"][0]["sci"] = "02:54:00:00:0a:01/0"
+        values["sas"][1]["sci"] = "02:54:00:00:0b:01/0"
     keys = c.write_json(tmp_path / "m.json", values)
     frames = secured(tmp_path, keys, clear, pysec)
     assert {frame[14] for frame in frames} == {bits}
@@ -206,7 +206,7 @@ def test_an_sci_that_the_mode_cannot_tell_is_refused(
     pysec: Run, tmp_path: Path, clear: Path, mode: str, port: int
 ) -> None:
     values = c.keys(sci_mode=mode)
-    values["sas"][0]["sci"] = "02:54:00:00:0a:01/7"  # type: ignore[index]
+    values["sas"][0]["sci"] = "02:54:00:00:0a:01/7"
     done = pysec("pcap", "protect", clear, "--keys", c.write_json(tmp_path / "k.json", values))
     assert (done.status, done.err) == (2, f"pysec: SCI 02:54:00:00:0a:01/7: sci_mode {mode} needs port {port}\n")
 
@@ -218,7 +218,7 @@ def test_frames_that_do_not_tell_their_sci(pysec: Run, tmp_path: Path, keys: Pat
     done = pysec("pcap", "validate", tmp_path / "secured.pcap", "--keys", keys)
     assert (done.status, "20  in-pkts-ok" in done.out) == (0, True)
     values = c.keys()
-    for sa in values["sas"]:  # type: ignore[attr-defined]
+    for sa in values["sas"]:
         sa["sci"] = sa["sci"].replace("/1", "/7")
     keys = c.write_json(tmp_path / "port7.json", values)
     secured(tmp_path, keys, clear, pysec, "--sci-mode", "nosci")
@@ -248,7 +248,7 @@ def test_point_to_point_finds_explicit_scis_of_bridged_frames(pysec: Run, tmp_pa
 
 def test_an_and_first_pn(pysec: Run, tmp_path: Path, clear: Path) -> None:
     values = c.keys()
-    values["sas"] += [{"sci": "02:54:00:00:0a:01/1", "an": 2, "key": "22" * 16}]  # type: ignore[operator]
+    values["sas"] += [{"sci": "02:54:00:00:0a:01/1", "an": 2, "key": "22" * 16}]
     keys = c.write_json(tmp_path / "k.json", values)
     frames = secured(tmp_path, keys, clear, pysec, "--first-pn", 1000)
     assert [int.from_bytes(f[16:20], "big") for f in frames[:4]] == [1000, 1000, 1001, 1001]
@@ -352,7 +352,7 @@ def test_bad_key_files_and_arguments(pysec: Run, tmp_path: Path, keys: Path, cle
 
 def test_two_scis_of_one_address_need_a_choice(pysec: Run, tmp_path: Path, clear: Path) -> None:
     values = c.keys()
-    values["sas"][1]["sci"] = "02:54:00:00:0a:01/2"  # type: ignore[index]
+    values["sas"][1]["sci"] = "02:54:00:00:0a:01/2"
     keys = c.write_json(tmp_path / "k.json", values)
     done = pysec("pcap", "protect", clear, "--keys", keys)
     assert (done.status, "--sci" in done.err) == (2, True)

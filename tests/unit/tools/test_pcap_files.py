@@ -63,15 +63,17 @@ def bounded(tmp_path: Path, small: int, large: int) -> None:
         assert after - before < 8 * 1024, f"memory grows with the capture: {peaks} KiB"
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_capture(tmp_path: Path) -> None:
     bounded(tmp_path, 2_000_000, 24_000_000)
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # the one above sees it grow with 24 MB as well
 def test_memory_does_not_grow_with_a_large_capture(tmp_path: Path) -> None:
     bounded(tmp_path, 2_000_000, 200_000_000)
 
 
+@pytest.mark.slow
 def test_many_senders_share_one_arena(tmp_path: Path) -> None:
     """A SecY for each of 1,000 senders, and not an arena for each."""
     macs = [bytes.fromhex("0254") + i.to_bytes(4, "big") for i in range(1000)]
@@ -87,6 +89,7 @@ def test_many_senders_share_one_arena(tmp_path: Path) -> None:
     assert back.read_bytes() == source.read_bytes()
 
 
+@pytest.mark.slow
 def test_pipes(tmp_path: Path) -> None:
     keys = c.write_json(tmp_path / "keys.json", c.keys())
     clear = c.pcap([(5, i, c.frame(length=60 + i)) for i in range(300)])
@@ -111,6 +114,7 @@ def tshark(path: Path, *fields: str) -> list[list[str]]:
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ng", [False, True])
 def test_wireshark_reads_what_comes_out(tmp_path: Path, ng: bool) -> None:
     keys = c.write_json(tmp_path / "keys.json", c.keys())

@@ -112,9 +112,9 @@ def test_too_many_scis_and_saks_are_refused_before_one_sa_is_made(monkeypatch: p
 
 def test_mka_without_confidentiality_sends_without() -> None:
     values = agreed(cipher_suite="gcm-aes-128")
-    values["saks"][0] |= {"cipher_suite": "gcm-aes-128", "mka_confidentiality_offset_code": 0}  # type: ignore[index]
+    values["saks"][0] |= {"cipher_suite": "gcm-aes-128", "mka_confidentiality_offset_code": 0}
     assert not read(values).encrypt
-    values["saks"][0] |= {"mka_confidentiality_offset_code": 3}  # type: ignore[index]
+    values["saks"][0] |= {"mka_confidentiality_offset_code": 3}
     assert read(values).sas[0].confidentiality_offset == 50
 
 

@@ -192,4 +192,4 @@ def test_a_huge_unknown_block_is_skipped_without_being_held() -> None:
             return b""
 
     with pytest.raises(FormatError, match="ends inside a block"):
-        list(CaptureReader(Endless(), "capture"))  # type: ignore[arg-type]
+        list(CaptureReader(Endless(), "capture"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from dataclasses import replace
 
 import pytest
@@ -46,16 +47,25 @@ def test_all_four_suites_are_tried() -> None:
 
 
 def test_an_implementation_that_is_not_here_is_no_failure() -> None:
-    absent = GcmInfo("arm64", "AES instructions", "not this CPU", 200, 0, 0)
+    absent = GcmInfo("vector9", "AES instructions", "not this CPU", 200, 0, 0)
     found = selftest(lambda: [*gcm_implementations(), absent])
     assert found.ok
-    assert any(check.id == "gcm/arm64" and "not this CPU" in check.detail for check in found.checks)
+    assert any(check.id == "gcm/vector9" and "not this CPU" in check.detail for check in found.checks)
+
+
+@pytest.mark.skipif(platform.machine() == "aarch64", reason="this build has it")
+def test_what_is_for_another_cpu_is_shown_with_the_reason(pysec: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "ok     gcm/arm64: not used here: not in this build (for ARMv8-A" in pysec("selftest").out
+    monkeypatch.setenv("PYSEC_GCM", "arm64")
+    done = pysec("selftest")
+    assert done.status == 2
+    assert "'arm64' (from PYSEC_GCM): not in this build" in done.err
 
 
 @pytest.mark.parametrize("fault", [{"num_failed": 1}, {"num_tests": 0}, {"num_failed": 2, "why_not": "failed"}])
 def test_canary_known_answers(fault: dict[str, object]) -> None:
     infos = gcm_implementations()
-    infos[0] = replace(infos[0], **fault)  # type: ignore[arg-type]
+    infos[0] = replace(infos[0], **fault)
     found = selftest(lambda: infos)
     assert not found.ok
     assert [check.id for check in found.checks if not check.ok] == [f"gcm/{infos[0].name}"]
@@ -65,14 +75,14 @@ def test_canary_known_answers(fault: dict[str, object]) -> None:
 class Forged(SecY):
     """Takes everything for good."""
 
-    def validate_frame(self, frame: bytes) -> tuple[Verdict, bytes | None]:  # type: ignore[override]
+    def validate_frame(self, frame: bytes) -> tuple[Verdict, bytes | None]:
         return Verdict.IN_OK, super().validate_frame(frame)[1]
 
 
 class Changed(SecY):
     """Makes a wrong ICV."""
 
-    def protect_frame(self, frame: bytes) -> bytes:  # type: ignore[override]
+    def protect_frame(self, frame: bytes) -> bytes:
         made = super().protect_frame(frame)
         return made[:-1] + bytes([made[-1] ^ 1])
 
@@ -80,7 +90,7 @@ class Changed(SecY):
 class Dropping(SecY):
     """Delivers nothing."""
 
-    def validate_frame(self, frame: bytes) -> tuple[Verdict, bytes | None]:  # type: ignore[override]
+    def validate_frame(self, frame: bytes) -> tuple[Verdict, bytes | None]:
         return super().validate_frame(frame)[0], None
 
 

@@ -73,7 +73,7 @@ def test_maps_and_lists() -> None:
 )
 def test_what_is_wrong_is_named_and_not_quoted(values: dict[str, object], read: object) -> None:
     with pytest.raises(FormatError) as caught:
-        read(Fields("file", values))  # type: ignore[operator]
+        read(Fields("file", values))
     message = str(caught.value)
     assert message.startswith("file: x")
     assert "deadbeef" not in message

@@ -1,0 +1,81 @@
+"""Why this exists: a port is measured by bits and by frames a second, and both have to fit a row like any other."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import port_frames, port_tcp
+from bench.rows import Row, spread
+
+
+@dataclass
+class TcpRow(Row):
+    """TCP by a link. Its samples are ns by Mbit, so that less is better, as in every other row."""
+
+    streams: int = 1
+    workers: int = 0  # threads of ports that carry the link, both ends together
+    found: list[port_tcp.Sample] = field(default_factory=list)
+
+    def add(self, sample: port_tcp.Sample) -> None:
+        """One more."""
+        self.found.append(sample)
+        self.samples.append(1e15 / sample.bits_s)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as it stands in a results file."""
+        facts: dict[str, Any] = {"streams": self.streams, "workers": self.workers}
+        for name in ("bits_s", "cpu_s_per_gbit", "link_cpu_s_per_gbit"):
+            facts[name] = spread([getattr(sample, name) for sample in self.found])
+        facts["retransmits"] = [sample.retransmits for sample in self.found]
+        return {**super().as_dict(), **facts, **_faults(self.found)}
+
+    def line(self) -> str:
+        """The row for people."""
+        rates = sorted(sample.bits_s / 1e9 for sample in self.found)
+        every = statistics.median(sample.cpu_s_per_gbit for sample in self.found)
+        link = statistics.median(sample.link_cpu_s_per_gbit for sample in self.found)
+        return (
+            f"{self.provider:<20}{self.op:<18}{statistics.median(rates):>8.3f} Gbit/s ({rates[0]:.3f}-{rates[-1]:.3f})"
+            f"  CPU s/Gbit: {every:.3f}, link alone {link:.3f}"
+        )
+
+
+@dataclass
+class FramesRow(Row):
+    """Frames by a box between two cables. Its samples are ns by frame that came out."""
+
+    workers: int = 0  # threads of the box that a frame passes; 0: it is the kernel
+    found: list[port_frames.Sample] = field(default_factory=list)
+
+    def add(self, sample: port_frames.Sample) -> None:
+        """One more."""
+        self.found.append(sample)
+        self.samples.append(1e9 / max(sample.frames_s, 1))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as it stands in a results file."""
+        facts: dict[str, Any] = {"workers": self.workers}
+        for name in ("frames_s", "cpu_s_per_million", "lost"):
+            facts[name] = spread([getattr(sample, name) for sample in self.found])
+        return {**super().as_dict(), **facts, **_faults(self.found)}
+
+    def line(self) -> str:
+        """The row for people."""
+        rates = sorted(sample.frames_s / 1e3 for sample in self.found)
+        cpu = statistics.median(sample.cpu_s_per_million for sample in self.found)
+        lost = statistics.median(sample.lost for sample in self.found)
+        return (
+            f"{self.provider:<20}{self.op} {self.frame_octets:<10}{statistics.median(rates):>8.1f} thousand frames/s"
+            f" ({rates[0]:.1f}-{rates[-1]:.1f})  CPU us/frame: {cpu:.2f}, lost before the box {100 * lost:.0f} %"
+        )
+
+
+PortRow = TcpRow | FramesRow
+
+
+def _faults(samples: Sequence[port_tcp.Sample | port_frames.Sample]) -> dict[str, list[str]]:
+    faults = [fault for sample in samples for fault in sample.faults]
+    return {"faults": faults} if faults else {}
