@@ -59,6 +59,13 @@ uint32_t cpu_features(void)
     return found;
 }
 
+int cpu_is_amd(void)
+{
+    uint32_t eax, ebx, ecx, edx;
+
+    return __get_cpuid(0, &eax, &ebx, &ecx, &edx) && ebx == 0x68747541 && edx == 0x69746e65 && ecx == 0x444d4163;
+}
+
 #elif defined(__aarch64__) && defined(__linux__)
 
 #include <sys/auxv.h>

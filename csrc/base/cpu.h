@@ -29,6 +29,11 @@ enum cpu_feature {
  * set-up. */
 uint32_t cpu_features(void);
 
+#if defined(__x86_64__)
+/* cpu_is_amd tells whether AMD made this CPU, which decides between orders of the same work and nothing else. */
+int cpu_is_amd(void);
+#endif
+
 /* cpu_feature_name returns the name of one bit as /proc/cpuinfo writes it, NULL if it is not one of the enum. */
 const char *cpu_feature_name(uint32_t feature);
 

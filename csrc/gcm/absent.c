@@ -14,6 +14,7 @@ static int probe(const char **why_not)
 const struct gcm_impl gcm_aesni = {.name = "aesni", .what = "for x86-64 with AES-NI", .probe = probe};
 const struct gcm_impl gcm_vaes256 = {.name = "vaes256", .what = "for x86-64 with VAES", .probe = probe};
 const struct gcm_impl gcm_vaes512 = {.name = "vaes512", .what = "for x86-64 with VAES and AVX-512", .probe = probe};
+const struct gcm_impl gcm_zen512 = {.name = "zen512", .what = "for x86-64 of AMD's with AVX-512", .probe = probe};
 #endif
 
 #if !defined(__AARCH64EL__)

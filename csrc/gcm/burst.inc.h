@@ -33,6 +33,11 @@
  *   vec_equal                            which lanes are equal, in constant time
  *   KARATSUBA                            1: three products of words for one of blocks, with vec_low_words and
  *                                        vec_high_words, which put these words of two vectors together; 0: four
+ *   KEYS_IN_LANES                        1: the table has each round key in all lanes; 0: once, to be spread by
+ * vec_bcast PAIRS_KEPT                           1: the table has what Karatsuba's way makes of two vectors of powers
+ *   GROUP_IN_ASM                         1: step_group (group.inc.h) does whole groups; 0: compilers do
+ *   AAD_IN_PAIRS                         1: of four long messages two AADs go in one vector, with vec_pair, which puts
+ *                                        two blocks each from two places together, and vec_fold_onto; 0: they do not
  *   clmul, vec_swap_words, vec_poly      carry-less products of words in each lane, and what the reduction needs
  *   vec_fold, vec_sum                    the sums over lanes: of several vectors, one a lane; of one
  *   clear_registers                      leaves nothing in vector registers
@@ -56,18 +61,34 @@
 
 #define NUM_FOLDED 12 /* of MAX_SHORT data blocks, two of AAD and the lengths, the highest power + 1 */
 
-/* About 8.5 KiB. A message touches what its length calls for: one of 64 octets, 13 cache lines. */
+/* About 8.5 KiB, or 14 with what others make anew each time. A message touches what its length calls for: one of 64
+ * octets, 13 cache lines, or 24. */
 struct state {
+#if KEYS_IN_LANES
+    vec key[15];
+    uint64_t rounds, unused[3];
+#else
     block key[15];
-    uint64_t rounds, unused;
-    block align[2];
+    uint64_t rounds, unused[5];
+#endif
     block delta[NUM_DELTAS];             /* by counter modulo 256; delta[2] begins a cache line */
     block power[MAX_POWER + VEC_BLOCKS]; /* power[MAX_POWER - e] is H^e / x; noughts from e = 0 on */
 #if KARATSUBA
     block folded[NUM_FOLDED]; /* folded[e]: what add_two_folded asks for, of H^e and H^(e - 1) */
 #endif
     vec stride[SEGMENT]; /* stride[i]: H^(VEC_BLOCKS (SEGMENT - i)) / x in each lane */
+#if PAIRS_KEPT
+    /* For each place in power and stride what add_two_folded asks for, of the vectors there and behind it. They lie as
+     * those do, so that one address serves for both. */
+    block pair[MAX_POWER + VEC_BLOCKS];
+    block pair_align[NUM_FOLDED];
+    vec pair_of_strides[SEGMENT];
+#endif
 };
+#if PAIRS_KEPT
+#define PAIRS_AT (offsetof(struct state, pair) - offsetof(struct state, power))
+_Static_assert(PAIRS_AT == offsetof(struct state, pair_of_strides) - offsetof(struct state, stride), "one distance");
+#endif
 
 /* Loops that compilers need not find out about: over eight, and over the vectors of a group. */
 #define EIGHT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
@@ -78,10 +99,16 @@ struct state {
 #endif
 
 #include "field.inc.h"
-#include "long.inc.h"
+
+#if GROUP_IN_ASM
+#include "group.inc.h"
+#endif
+#include "crypt.inc.h"
 
 #include "jumbo.inc.h"
 #include "short.inc.h"
+
+#include "long.inc.h"
 
 /* ---- A burst ---------------------------------------------------------------------------------------------------- */
 
@@ -116,26 +143,34 @@ INLINE size_t a_set(const struct state *st, struct gcm_msg *const *q, size_t num
     return bad;
 }
 
-/* sets does num short messages of so many blocks, all with as much AAD. Too few for a set go into longs. */
-SPECIAL size_t sets(const struct state *st, struct gcm_msg *const *q, size_t num, size_t blocks,
-                    struct gcm_msg ***longs, const int sealing)
+/* sets does num short messages of so many blocks, all with as much AAD. Too few for a set go to rest. */
+SPECIAL size_t sets(const struct state *st, struct gcm_msg *const *q, size_t num, size_t blocks, struct gcm_msg ***rest,
+                    const int sealing)
 {
-    const size_t whole = num / VEC_BLOCKS, rest = num % VEC_BLOCKS;
+    const size_t whole = num / VEC_BLOCKS, left = num % VEC_BLOCKS;
     size_t bad = 0;
 
     if (whole > 0)
         bad += sealing ? seal_short(st, q, whole, blocks) : open_short(st, q, whole, blocks);
-    if (rest >= SET_FROM)
-        return bad + a_set(st, q + whole * VEC_BLOCKS, rest, blocks, sealing);
-    for (size_t i = 0; i < rest; i++)
-        *(*longs)++ = q[whole * VEC_BLOCKS + i];
+    if (left >= SET_FROM)
+        return bad + a_set(st, q + whole * VEC_BLOCKS, left, blocks, sealing);
+    for (size_t i = 0; i < left; i++)
+        *(*rest)++ = q[whole * VEC_BLOCKS + i];
     return bad;
+}
+
+SPECIAL size_t longs(const struct state *st, struct gcm_msg *const *q, size_t num, int tight, const int sealing)
+{
+    if (num == 0)
+        return 0;
+    return sealing ? seal_long(st, q, num, tight) : open_long(st, q, num, tight);
 }
 
 /* run_window sorts up to WINDOW messages by the way they go, and lets them go. It knows no secret itself. */
 SPECIAL size_t run_window(const struct state *st, struct gcm_msg *msgs, size_t num, const int sealing)
 {
-    struct gcm_msg *shorts[MAX_SHORT][WINDOW], *longs[WINDOW], **next_long = longs;
+    struct gcm_msg *shorts[MAX_SHORT][WINDOW], *tights[WINDOW], *others[WINDOW];
+    struct gcm_msg **next_tight = tights, **next_other = others;
     size_t num_shorts[MAX_SHORT] = {0}, bad = 0;
     const uint32_t aad_len = msgs->aad_len, data_len = msgs->data_len;
     uint64_t unlike = 0;
@@ -148,26 +183,30 @@ SPECIAL size_t run_window(const struct state *st, struct gcm_msg *msgs, size_t n
         unlike |= (msgs[i].aad_len ^ aad_len) | (msgs[i].data_len ^ data_len) | short_gaps(&msgs[i]);
     }
     if (unlike == 0 && short_fits(msgs)) {
-        bad = sets(st, shorts[0], num, (data_len + 15) / 16, &next_long, sealing);
-    } else {
-        for (size_t i = 0; i < num; i++) {
-            struct gcm_msg *m = &msgs[i];
-            if (short_fits(m) && m->aad_len == aad_len) {
-                const size_t b = (m->data_len - 1) / 16;
-                shorts[b][num_shorts[b]++] = m;
-            } else if (!is_jumbo(m)) {
-                *next_long++ = m;
-            } else if (sealing) {
-                seal_jumbo(st, m, m->tag);
-            } else {
-                bad += open_jumbo_checked(st, m);
-            }
-        }
-        for (size_t b = 0; b < MAX_SHORT; b++)
-            bad += sets(st, shorts[b], num_shorts[b], b + 1, &next_long, sealing);
+        bad = sets(st, shorts[0], num, (data_len + 15) / 16, &next_tight, sealing);
+        return bad + longs(st, tights, (size_t)(next_tight - tights), 1, sealing);
     }
-    const size_t num_long = (size_t)(next_long - longs);
-    return bad + (sealing ? seal_long(st, longs, num_long) : open_long(st, longs, num_long));
+    if (unlike == 0 && !is_jumbo(msgs))
+        return longs(st, shorts[0], num, is_tight(msgs), sealing);
+    for (size_t i = 0; i < num; i++) {
+        struct gcm_msg *m = &msgs[i];
+        const int tight = is_tight(m) & (m->aad_len == aad_len);
+        if (tight && m->data_len <= 16 * MAX_SHORT) {
+            const size_t b = (m->data_len - 1) / 16;
+            shorts[b][num_shorts[b]++] = m;
+        } else if (!is_jumbo(m)) {
+            *(tight ? next_tight++ : next_other++) = m;
+        } else if (sealing) {
+            seal_jumbo(st, m, m->tag);
+        } else {
+            bad += open_jumbo_checked(st, m);
+        }
+    }
+    for (size_t b = 0; b < MAX_SHORT; b++)
+        if (num_shorts[b] > 0)
+            bad += sets(st, shorts[b], num_shorts[b], b + 1, &next_tight, sealing);
+    bad += longs(st, tights, (size_t)(next_tight - tights), 1, sealing);
+    return bad + longs(st, others, (size_t)(next_other - others), 0, sealing);
 }
 
 /* burn erases the stack that the calls above used: compilers spill states, sums and powers wherever they like.

@@ -134,15 +134,24 @@ INLINE block reduce_all(const struct sums *a)
 
 /* ---- Keys -------------------------------------------------------------------------------------------------------- */
 
+#if KEYS_IN_LANES
+INLINE vec round_key(const struct state *st, uint64_t r)
+{
+    return st->key[r];
+}
+#else
 INLINE vec round_key(const struct state *st, uint64_t r)
 {
     return vec_bcast(&st->key[r]);
 }
+#endif
 
 INLINE void round_key_set(struct state *st, int round, struct words w)
 {
-    store_be64((uint8_t *)&st->key[round], w.hi);
-    store_be64((uint8_t *)&st->key[round] + 8, w.lo);
+    for (size_t i = 0; i < sizeof st->key[round]; i += 16) {
+        store_be64((uint8_t *)&st->key[round] + i, w.hi);
+        store_be64((uint8_t *)&st->key[round] + i + 8, w.lo);
+    }
 }
 
 /* sub_word: ShiftRows does nothing to four equal columns, so the last round with a key of nought is SubBytes. */
@@ -212,6 +221,19 @@ INLINE void expand_powers(struct state *st, vec one)
 #endif
 }
 
+#if PAIRS_KEPT
+INLINE void expand_pairs(struct state *st)
+{
+    for (size_t i = 0; i + VEC_BLOCKS <= MAX_POWER; i += VEC_BLOCKS)
+        vec_store(&st->pair[i], fold_words(vec_load(&st->power[i]), vec_load(&st->power[i + VEC_BLOCKS])));
+    for (size_t i = 0; i + 1 < SEGMENT; i++)
+        vec_store(&st->pair_of_strides[i], fold_words(st->stride[i], st->stride[i + 1]));
+    const vec zero = vec_zero();
+    vec_store(&st->pair[MAX_POWER], fold_words(vec_load(&st->power[MAX_POWER]), zero));
+    vec_store(&st->pair_of_strides[SEGMENT - 1], fold_words(st->stride[SEGMENT - 1], zero));
+}
+#endif
+
 static __attribute__((noinline)) void expand_tables(struct state *st)
 {
     uint8_t octets[16] = {0};
@@ -223,4 +245,7 @@ static __attribute__((noinline)) void expand_tables(struct state *st)
     store_be64(octets, h.hi);
     store_be64(octets + 8, h.lo);
     expand_powers(st, vec_swap(vec_of(block_load(octets))));
+#if PAIRS_KEPT
+    expand_pairs(st);
+#endif
 }

@@ -9,7 +9,7 @@
 #include "impl.h"
 
 static const struct gcm_impl *const impls[] = {
-    &gcm_portable, &gcm_aesni, &gcm_vaes256, &gcm_vaes512, &gcm_arm64,
+    &gcm_portable, &gcm_aesni, &gcm_vaes256, &gcm_vaes512, &gcm_zen512, &gcm_arm64,
 };
 
 #define NUM_IMPLS (sizeof impls / sizeof impls[0])

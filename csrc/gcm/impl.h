@@ -9,6 +9,7 @@ extern const struct gcm_impl gcm_portable;
 extern const struct gcm_impl gcm_aesni;
 extern const struct gcm_impl gcm_vaes256;
 extern const struct gcm_impl gcm_vaes512;
+extern const struct gcm_impl gcm_zen512;
 extern const struct gcm_impl gcm_arm64;
 
 /* gcm_known_answers runs every known answer through one implementation, of which it fills in num_tests and

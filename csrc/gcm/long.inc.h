@@ -1,226 +1,24 @@
-/* long.inc.h - messages whose blocks fill the lanes by themselves; a part of burst.inc.h. */
+/* long.inc.h - messages whose blocks fill the lanes by themselves, as many together as there are lanes; a part of
+ * burst.inc.h. */
 
-/* ---- Vectors of one message -------------------------------------------------------------------------------------- */
-
-#define ROUND_ONE(i)                                                                                                   \
-    if ((i) < N)                                                                                                       \
-        s[i] = vec_round(s[i], key_);
-#define ROUND(r)                                                                                                       \
-    do {                                                                                                               \
-        const vec key_ = round_key(st, r);                                                                             \
-        EACH(ROUND_ONE)                                                                                                \
-    } while (0)
-
-/* Of the n vectors in x those with the numbers i and i + 1, times the powers from h on. */
-#define HASH_TWO(i)                                                                                                    \
-    do {                                                                                                               \
-        if ((i) + 1 < n)                                                                                               \
-            add_two(a, vec_swap(x[i]), vec_load(h + (i) * sizeof(vec)), vec_swap(x[(i) + 1]),                          \
-                    vec_load(h + ((i) + 1) * sizeof(vec)));                                                            \
-        else if ((i) < n)                                                                                              \
-            add_one(a, vec_swap(x[i]), vec_load(h + (i) * sizeof(vec)));                                               \
-    } while (0)
-
-/* step en- or decrypts N vectors of data in place and meanwhile adds to a the products of n others, which it finds in
- * x, with the powers from h on. What it leaves in x is the ciphertext of its own, noughts behind it. tail: octets of
- * the last vector, or 0 for a whole one. N and n are constants where this is used, so no test of them remains.
- *
- * Order: products stand between the rounds, so that both units have work. Data are loaded after the rounds, when x is
- * free again: eight states, eight vectors of x and what a product needs fill the registers. */
-SPECIAL void step(const struct state *st, struct sums *a, vec *x, uint8_t *data, vec r1, const block *delta,
-                  const uint8_t *h, const int N, const int n, const size_t tail, const int sealing)
+/* masks_of gives E(K, J0) of each message, and the states of their counter blocks after round 1, each for crypt. */
+INLINE vec masks_of(const struct state *st, const uint8_t *const iv[VEC_BLOCKS], block r1[VEC_BLOCKS])
 {
-    vec s[GROUP], t[GROUP];
-
-#define START(i)                                                                                                       \
-    if ((i) < N)                                                                                                       \
-        s[i] = vec_xor(r1, vec_load(delta + (i)*VEC_BLOCKS));
-    EACH(START)
-#undef START
-    ROUND(2);
-    HASH_TWO(0);
-    ROUND(3);
-    ROUND(4);
-    HASH_TWO(2);
-    ROUND(5);
-    ROUND(6);
-    HASH_TWO(4);
-    ROUND(7);
-    ROUND(8);
-    HASH_TWO(6);
-    ROUND(9);
-    if (st->rounds > 10) {
-        ROUND(10);
-        ROUND(11);
-        ROUND(12);
-        ROUND(13);
-    }
-    const vec key = round_key(st, st->rounds);
-#define LOAD(i)                                                                                                        \
-    if ((i) < N)                                                                                                       \
-        t[i] =                                                                                                         \
-            (i) < N - 1 || !tail ? vec_load(data + (i) * sizeof(vec)) : vec_load_part(data + (i) * sizeof(vec), tail);
-    EACH(LOAD)
-#undef LOAD
-#define END(i)                                                                                                         \
-    if ((i) < N) {                                                                                                     \
-        vec out = vec_last_round(s[i], vec_xor(t[i], key));                                                            \
-        if ((i) < N - 1 || !tail) {                                                                                    \
-            vec_store(data + (i) * sizeof(vec), out);                                                                  \
-        } else {                                                                                                       \
-            vec_store_part(data + (i) * sizeof(vec), out, tail);                                                       \
-            if (sealing)                                                                                               \
-                out = vec_clear_after(out, tail);                                                                      \
-        }                                                                                                              \
-        x[i] = sealing ? out : t[i];                                                                                   \
-    }
-    EACH(END)
-#undef END
-}
-
-/* hash_vectors adds the products of n vectors in x, alone. */
-SPECIAL void hash_vectors(struct sums *a, const vec *x, const uint8_t *h, const int n)
-{
-    HASH_TWO(0);
-    HASH_TWO(2);
-    HASH_TWO(4);
-    HASH_TWO(6);
-}
-
-/* The first N vectors of a message, those that do not fill groups; or all of it. */
-#define FIRST(N)                                                                                                       \
-    case N:                                                                                                            \
-        if (left > (N)) {                                                                                              \
-            step(st, &a, x, data, r1, delta, h, N, 0, 0, sealing);                                                     \
-            if ((N) < GROUP)                                                                                           \
-                hash_vectors(&a, x, h, N);                                                                             \
-            break;                                                                                                     \
-        }                                                                                                              \
-        step(st, &a, x, data, r1, delta, h, N, 0, len - ((N)-1) * sizeof(vec), sealing);                               \
-        hash_vectors(&a, x, h, N);                                                                                     \
-        return a;
-
-#define GROUP_OCTETS (GROUP * sizeof(vec))
-
-/* crypt does the data of one message, len > 0 octets, and gives a with its products. The groups after the first one
- * follow in a pipeline, each hashed beside the AES of the next. */
-SPECIAL struct sums crypt(const struct state *st, struct sums a, uint8_t *data, size_t len, vec r1, const int sealing)
-{
-    const size_t num = (len + sizeof(vec) - 1) / sizeof(vec), first = (num - 1) % GROUP + 1;
-    size_t left = num;
-    const block *delta = &st->delta[2];
-    const uint8_t *h = (const uint8_t *)power_at(st, (len + 15) / 16 + 1);
-    vec x[GROUP];
-
-#define CLEAR(i)                                                                                                       \
-    if ((i) < GROUP)                                                                                                   \
-        x[i] = vec_zero();
-    EACH(CLEAR)
-#undef CLEAR
-    switch (first) {
-        FIRST(1)
-        FIRST(2)
-        FIRST(3)
-#if GROUP > 4
-        FIRST(4)
-        FIRST(5)
-        FIRST(6)
-        FIRST(7)
-#endif
-        FIRST(GROUP)
-    }
-    left -= first, len -= first * sizeof(vec), data += first * sizeof(vec), delta += first * VEC_BLOCKS;
-    if (first < GROUP) { /* and has been hashed */
-        h += first * sizeof(vec);
-        step(st, &a, x, data, r1, delta, h, GROUP, 0, left > GROUP ? sizeof(vec) : len - (GROUP_OCTETS - sizeof(vec)),
-             sealing);
-        left -= GROUP, len -= GROUP_OCTETS, data += GROUP_OCTETS, delta += GROUP * VEC_BLOCKS;
-    }
-    for (; left > GROUP; left -= GROUP) {
-        step(st, &a, x, data, r1, delta, h, GROUP, GROUP, 0, sealing);
-        len -= GROUP_OCTETS, data += GROUP_OCTETS, delta += GROUP * VEC_BLOCKS, h += GROUP_OCTETS;
-    }
-    if (left > 0) {
-        step(st, &a, x, data, r1, delta, h, GROUP, GROUP, len - (GROUP_OCTETS - sizeof(vec)), sealing);
-        h += GROUP_OCTETS;
-    }
-    hash_vectors(&a, x, h, GROUP);
-    return a;
-}
-
-/* ---- AAD --------------------------------------------------------------------------------------------------------- */
-
-/* hash_octets adds len > 0 octets, the first block plus carry times H^e, the next times H^(e - 1) and so on. */
-SPECIAL void hash_octets(const struct state *st, struct sums *a, vec carry, const uint8_t *from, size_t len, size_t e)
-{
-    const uint8_t *h = (const uint8_t *)power_at(st, e);
-
-    for (; len > 2 * sizeof(vec); len -= 2 * sizeof(vec), from += 2 * sizeof(vec), h += 2 * sizeof(vec)) {
-        add_two(a, vec_xor(carry, vec_swap(vec_load(from))), vec_load(h), vec_swap(vec_load(from + sizeof(vec))),
-                vec_load(h + sizeof(vec)));
-        carry = vec_zero();
-    }
-    if (len > sizeof(vec)) {
-        add_one(a, vec_xor(carry, vec_swap(vec_load(from))), vec_load(h));
-        carry = vec_zero();
-        len -= sizeof(vec), from += sizeof(vec), h += sizeof(vec);
-    }
-    add_one(a, vec_xor(carry, vec_swap(vec_load_part(from, len))), vec_load(h));
-}
-
-/* hash_aad gives the products of a message's AAD. The lengths' block comes in at the end, for several messages. */
-INLINE struct sums hash_aad(const struct state *st, const struct gcm_msg *m)
-{
-    const size_t e = ((size_t)m->aad_len + 15) / 16 + ((size_t)m->data_len + 15) / 16 + 1;
-    struct sums a = no_sums();
-
-    if (m->aad_len > sizeof(vec))
-        hash_octets(st, &a, vec_zero(), m->aad, m->aad_len, e);
-    else if (m->aad_len > 0)
-        a = product(vec_swap(vec_load_part(m->aad, m->aad_len)), vec_load(power_at(st, e)));
-    return a;
-}
-
-/* ---- As many messages as there are lanes ------------------------------------------------------------------------- */
-
-/* few_long does up to VEC_BLOCKS messages and returns how many did not verify. The AAD of all is read before any data
- * are written: a load that reaches into data just stored would have to wait for them. */
-SPECIAL size_t few_long(const struct state *st, struct gcm_msg *const *q, const size_t n, const int sealing)
-{
-    const uint8_t *iv[VEC_BLOCKS];
-    uint8_t *tag_at[VEC_BLOCKS], spare[16] = {0};
-    struct sums a[VEC_BLOCKS];
-    block r1[VEC_BLOCKS] __attribute__((aligned(64)));
-    uint64_t lens[VEC_BLOCKS][2] __attribute__((aligned(64)));
-    vec lo[VEC_BLOCKS], mid[VEC_BLOCKS], hi[VEC_BLOCKS];
-    size_t bad = 0;
-
-    for (size_t i = 0; i < VEC_BLOCKS; i++) {
-        const struct gcm_msg *m = q[i < n ? i : 0];
-        iv[i] = m->iv;
-        lens[i][0] = (uint64_t)m->data_len * 8;
-        lens[i][1] = (uint64_t)m->aad_len * 8;
-        tag_at[i] = i < n ? m->tag : spare;
-    }
-    vec r1s = vec_round(vec_xor(vec_ivs(vec_gather(iv)), round_key(st, 0)), round_key(st, 1));
-    vec_store(r1, r1s);
+    const vec r1s = vec_round(vec_xor(vec_ivs(vec_gather(iv)), round_key(st, 0)), round_key(st, 1));
     vec mask = vec_xor(r1s, vec_bcast(&st->delta[1]));
+
+    vec_store(r1, r1s);
     for (uint64_t r = 2; r < st->rounds; r++)
         mask = vec_round(mask, round_key(st, r));
-    mask = vec_last_round(mask, round_key(st, st->rounds)); /* E(K, J0) */
+    return vec_last_round(mask, round_key(st, st->rounds));
+}
 
-    for (size_t i = 0; i < VEC_BLOCKS; i++)
-        a[i] = i < n ? hash_aad(st, q[i]) : no_sums();
-    for (size_t i = 0; i < n; i++)
-        if (q[i]->data_len > 0)
-            a[i] = crypt(st, a[i], q[i]->data, q[i]->data_len, vec_bcast(&r1[i]), sealing);
+/* tags_end writes the tags of n messages, or compares them; it returns how many did not verify. */
+INLINE size_t tags_end(struct gcm_msg *const *q, const size_t n, vec tags, uint8_t *const tag_at[VEC_BLOCKS],
+                       const int sealing)
+{
+    size_t bad = 0;
 
-    for (size_t i = 0; i < VEC_BLOCKS; i++)
-        lo[i] = a[i].lo, mid[i] = a[i].mid, hi[i] = a[i].hi;
-    const struct sums data = {vec_fold(lo), vec_fold(mid), vec_fold(hi)};
-    const struct sums lengths = product(vec_load(lens), vec_bcast(power_at(st, 1)));
-    const struct sums all = sums_add(&data, &lengths);
-    const vec tags = vec_xor(vec_swap(reduce(&all)), mask);
     if (sealing) {
         vec_scatter(tag_at, tags);
         return 0;
@@ -234,20 +32,103 @@ SPECIAL size_t few_long(const struct state *st, struct gcm_msg *const *q, const 
     return bad;
 }
 
-static __attribute__((noinline)) size_t seal_long(const struct state *st, struct gcm_msg *const *q, size_t num)
+/* few_long does up to VEC_BLOCKS messages and returns how many did not verify. The AAD of all is read before any data
+ * are written: a load that reaches into data just stored would have to wait for them. */
+SPECIAL size_t few_long(const struct state *st, struct gcm_msg *const *q, const size_t n, const int sealing)
 {
-    for (size_t i = 0; i < num; i += VEC_BLOCKS)
-        few_long(st, q + i, num - i < VEC_BLOCKS ? num - i : VEC_BLOCKS, 1);
-    return 0;
+    const uint8_t *iv[VEC_BLOCKS];
+    uint8_t *tag_at[VEC_BLOCKS], spare[16] = {0};
+    struct sums a[VEC_BLOCKS];
+    block r1[VEC_BLOCKS] __attribute__((aligned(64)));
+    uint64_t lens[VEC_BLOCKS][2] __attribute__((aligned(64)));
+    vec lo[VEC_BLOCKS], mid[VEC_BLOCKS], hi[VEC_BLOCKS];
+
+    for (size_t i = 0; i < VEC_BLOCKS; i++) {
+        const struct gcm_msg *m = q[i < n ? i : 0];
+        iv[i] = m->iv;
+        lens[i][0] = (uint64_t)m->data_len * 8;
+        lens[i][1] = (uint64_t)m->aad_len * 8;
+        tag_at[i] = i < n ? m->tag : spare;
+    }
+    const vec masks = masks_of(st, iv, r1);
+
+    for (size_t i = 0; i < VEC_BLOCKS; i++)
+        a[i] = i < n ? hash_aad(st, q[i]) : no_sums();
+    for (size_t i = 0; i < n; i++)
+        if (q[i]->data_len > 0)
+            a[i] = crypt(st, a[i], q[i]->data, q[i]->data_len, vec_bcast(&r1[i]), sealing);
+
+    for (size_t i = 0; i < VEC_BLOCKS; i++)
+        lo[i] = a[i].lo, mid[i] = a[i].mid, hi[i] = a[i].hi;
+    const struct sums data = {vec_fold(lo), vec_fold(mid), vec_fold(hi)};
+    const struct sums lengths = product(vec_load(lens), vec_bcast(power_at(st, 1)));
+    const struct sums all = sums_add(&data, &lengths);
+    return tags_end(q, n, vec_xor(vec_swap(reduce(&all)), masks), tag_at, sealing);
 }
 
-static __attribute__((noinline)) size_t open_long(const struct state *st, struct gcm_msg *const *q, size_t num)
+#if AAD_IN_PAIRS
+/* pair_of_aads gives the products of the AADs of two messages: two blocks each, so the lower half of the lanes is one's
+ * and the upper the other's. What is read beyond an AAD is data or tag. */
+INLINE struct sums pair_of_aads(const struct state *st, const struct gcm_msg *m, const struct gcm_msg *n, vec keep)
+{
+    const size_t em = ((size_t)m->data_len + 15) / 16 + 3, en = ((size_t)n->data_len + 15) / 16 + 3;
+
+    return product(vec_swap(vec_and(vec_pair(m->aad, n->aad), keep)), vec_pair(power_at(st, em), power_at(st, en)));
+}
+
+/* four_long is few_long for as many messages as there are lanes, all of them tight and with as much AAD. */
+SPECIAL size_t four_long(const struct state *st, struct gcm_msg *const *q, struct lengths_share *l, const int sealing)
+{
+    static const uint8_t first_of_32[64] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+                                            255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+                                            255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+    const uint8_t *const iv[VEC_BLOCKS] = LANES(Q_IV), *const keep_at = first_of_32 + 32 - q[0]->aad_len;
+    uint8_t *const tag_at[VEC_BLOCKS] = LANES(Q_TAG);
+    block r1[VEC_BLOCKS] __attribute__((aligned(64)));
+    vec lo[VEC_BLOCKS], mid[VEC_BLOCKS], hi[VEC_BLOCKS];
+    const vec keep = vec_pair(keep_at, keep_at);
+    const struct sums even = pair_of_aads(st, q[0], q[2], keep), odd = pair_of_aads(st, q[1], q[3], keep);
+    const vec masks = vec_xor(masks_of(st, iv, r1), share_of_lengths(st, l, q));
+
+    for (int i = 0; i < VEC_BLOCKS; i++) {
+        __asm__("" : "+r"(i)); /* one copy of what follows, not four: they would not fit the cache of instructions */
+        const struct sums a = crypt(st, no_sums(), q[i]->data, q[i]->data_len, vec_bcast(&r1[i]), sealing);
+        lo[i] = a.lo, mid[i] = a.mid, hi[i] = a.hi;
+    }
+    const struct sums all = {vec_fold_onto((vec[]){even.lo, odd.lo}, lo),
+                             vec_fold_onto((vec[]){even.mid, odd.mid}, mid),
+                             vec_fold_onto((vec[]){even.hi, odd.hi}, hi)};
+    return tags_end(q, VEC_BLOCKS, vec_xor(vec_swap(reduce(&all)), masks), tag_at, sealing);
+}
+#endif
+
+/* run_long does any number of them. tight: is_tight says so of all, and they have as much AAD. */
+SPECIAL size_t run_long(const struct state *st, struct gcm_msg *const *q, size_t num, int tight, const int sealing)
 {
     size_t bad = 0;
+#if AAD_IN_PAIRS
+    struct lengths_share l = {0, vec_zero()};
 
-    for (size_t i = 0; i < num; i += VEC_BLOCKS)
-        bad += few_long(st, q + i, num - i < VEC_BLOCKS ? num - i : VEC_BLOCKS, 0);
-    return bad;
+    for (; tight && num >= VEC_BLOCKS; num -= VEC_BLOCKS, q += VEC_BLOCKS)
+        bad += four_long(st, q, &l, sealing);
+#else
+    (void)tight;
+#endif
+    for (; num > VEC_BLOCKS; num -= VEC_BLOCKS, q += VEC_BLOCKS)
+        bad += few_long(st, q, VEC_BLOCKS, sealing);
+    return num > 0 ? bad + few_long(st, q, num, sealing) : bad;
+}
+
+static __attribute__((noinline)) size_t seal_long(const struct state *st, struct gcm_msg *const *q, size_t num,
+                                                  int tight)
+{
+    return run_long(st, q, num, tight, 1);
+}
+
+static __attribute__((noinline)) size_t open_long(const struct state *st, struct gcm_msg *const *q, size_t num,
+                                                  int tight)
+{
+    return run_long(st, q, num, tight, 0);
 }
 
 /* A burst of one goes a way of its own, without what only several need. */

@@ -14,9 +14,15 @@ INLINE uint64_t short_gaps(const struct gcm_msg *m)
     return ((aad + m->aad_len) ^ data) | ((data + m->data_len) ^ tag);
 }
 
+/* is_tight: it lies as MACsec lays it, and has data. */
+INLINE int is_tight(const struct gcm_msg *m)
+{
+    return (m->data_len > 0) & (m->aad_len - 17u < 16) & (short_gaps(m) == 0);
+}
+
 INLINE int short_fits(const struct gcm_msg *m)
 {
-    return (m->data_len - 1u < 16 * MAX_SHORT) & (m->aad_len - 17u < 16) & (short_gaps(m) == 0);
+    return (m->data_len <= 16 * MAX_SHORT) & is_tight(m);
 }
 
 /* As many messages as there are lanes, whose ciphertext is made and whose hash is not. */
@@ -93,7 +99,8 @@ SPECIAL void hash_pair(const struct state *st, struct sums *a, const struct made
         add_one_at(st, a, f->x[i], e);
 }
 
-/* The lengths' share of the tags: their block times H. Runs of one length are the rule, so it is kept. */
+/* The lengths' share of the tags, of messages of as much AAD: their block times H. Runs of one length are the rule, so
+ * it is kept. */
 struct lengths_share {
     uint64_t key; /* of which lengths */
     vec share;
@@ -101,10 +108,10 @@ struct lengths_share {
 
 INLINE vec share_of_lengths(const struct state *st, struct lengths_share *l, struct gcm_msg *const *q)
 {
-    uint64_t lens[VEC_BLOCKS][2], key = (uint64_t)q[0]->aad_len << 32;
+    uint64_t lens[VEC_BLOCKS][2], key = (uint64_t)q[0]->aad_len << 48;
 
-    for (int i = 0; i < VEC_BLOCKS; i++)
-        key |= (uint64_t)q[i]->data_len << (8 * i);
+    for (int i = 0; i < VEC_BLOCKS; i++) /* each less than 4096, or the message were a jumbo */
+        key |= (uint64_t)q[i]->data_len << (12 * i);
     if (key != l->key) {
         for (int i = 0; i < VEC_BLOCKS; i++) {
             lens[i][0] = (uint64_t)q[i]->data_len * 8;

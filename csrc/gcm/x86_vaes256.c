@@ -38,6 +38,10 @@ static int probe(const char **why_not)
 #define VEC_BLOCKS 2
 #define GROUP 4 /* vectors that go through AES together: 4 states, 4 of data and 3 sums leave 5 registers */
 #define INLINE static inline __attribute__((always_inline))
+#define KEYS_IN_LANES 0
+#define AAD_IN_PAIRS 0
+#define PAIRS_KEPT 0
+#define GROUP_IN_ASM 0
 #define KARATSUBA 1 /* Zen 3 needs two cycles and four micro-operations for a vector's carry-less product */
 #define SET_FROM 1  /* short messages from which on a set of them is faster than the way of long ones */
 #define STACK_OCTETS 1024

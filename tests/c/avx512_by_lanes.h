@@ -1,6 +1,6 @@
-/* avx512_by_lanes.h - the AVX-512 operations that csrc/gcm/x86_vaes512.c uses, lane by lane with AES-NI and PCLMULQDQ.
+/* avx512_by_lanes.h - the AVX-512 operations that csrc/gcm/avx512.inc.h uses, lane by lane with AES-NI and PCLMULQDQ.
  *
- * So the algorithm of that file can be run, and be found wrong, on a CPU without AVX-512. What this cannot show: that
+ * So what is built on that file can be run, and be found wrong, on a CPU without AVX-512. What this cannot show: that
  * the real instructions do the same (their known answers run when a build is loaded that has them), speed, what stays
  * in registers, constant time. A test includes it in place of <immintrin.h>.
  */
@@ -120,6 +120,23 @@ LANES lanes_insert(lanes v, __m128i b, int at)
     return v;
 }
 
+LANES lanes_insert_half(lanes v, __m256i b, int at)
+{
+    v.lane[2 * at] = _mm256_castsi256_si128(b);
+    v.lane[2 * at + 1] = _mm256_extracti128_si256(b, 1);
+    return v;
+}
+
+LANES lanes_low_words(lanes a, lanes b)
+{
+    OF_LANES(_mm_unpacklo_epi64(a.lane[i], b.lane[i]));
+}
+
+LANES lanes_high_words(lanes a, lanes b)
+{
+    OF_LANES(_mm_unpackhi_epi64(a.lane[i], b.lane[i]));
+}
+
 LANES lanes_swap_words(lanes v)
 {
     OF_WORDS(v.word[i ^ 1]);
@@ -183,6 +200,10 @@ static __attribute__((noinline, unused)) void lanes_store_masked(uint8_t *p, lan
 #define _mm512_extracti64x4_epi64(v, at) lanes_half(v, at)
 #define _mm512_extracti32x4_epi32(v, at) ((v).lane[at])
 #define _mm512_inserti32x4(v, b, at) lanes_insert(v, b, at)
+#define _mm512_castsi256_si512(b) lanes_insert_half(lanes_each(_mm_setzero_si128()), b, 0)
+#define _mm512_inserti64x4(v, b, at) lanes_insert_half(v, b, at)
+#define _mm512_unpacklo_epi64(a, b) lanes_low_words(a, b)
+#define _mm512_unpackhi_epi64(a, b) lanes_high_words(a, b)
 #define _mm512_broadcast_i32x4(b) lanes_each(b)
 #define _mm512_setzero_si512() lanes_each(_mm_setzero_si128())
 #define _mm512_set1_epi64(w) lanes_each(_mm_set1_epi64x(w))

@@ -17,4 +17,5 @@ static int probe(const char **why_not)
 #define WEAK __attribute__((weak))
 WEAK const struct gcm_impl gcm_vaes256 = {.name = "vaes256", .what = "for x86-64 with VAES", .probe = probe};
 WEAK const struct gcm_impl gcm_vaes512 = {.name = "vaes512", .what = "for x86-64 with AVX-512", .probe = probe};
+WEAK const struct gcm_impl gcm_zen512 = {.name = "zen512", .what = "for AMD's with AVX-512", .probe = probe};
 #endif
