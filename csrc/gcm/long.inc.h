@@ -76,8 +76,18 @@ INLINE struct sums pair_of_aads(const struct state *st, const struct gcm_msg *m,
     return product(vec_swap(vec_and(vec_pair(m->aad, n->aad), keep)), vec_pair(power_at(st, em), power_at(st, en)));
 }
 
-/* four_long is few_long for as many messages as there are lanes, all of them tight and with as much AAD. */
-SPECIAL size_t four_long(const struct state *st, struct gcm_msg *const *q, struct lengths_share *l, const int sealing)
+/* fetch asks for the data of a message that comes soon. In a ring larger than the cache that is worth a third of the
+ * time; in a small one it costs 1 to 4 %. */
+INLINE void fetch(const struct gcm_msg *m)
+{
+    for (uint32_t at = 0; at < m->data_len; at += 64)
+        __builtin_prefetch(m->data + at);
+}
+
+/* four_long is few_long for as many messages as there are lanes, all of them tight and with as much AAD. next: those
+ * that follow, or NULL. */
+SPECIAL size_t four_long(const struct state *st, struct gcm_msg *const *q, struct gcm_msg *const *next,
+                         struct lengths_share *l, const int sealing)
 {
     static const uint8_t first_of_32[64] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
                                             255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -92,6 +102,8 @@ SPECIAL size_t four_long(const struct state *st, struct gcm_msg *const *q, struc
 
     for (int i = 0; i < VEC_BLOCKS; i++) {
         __asm__("" : "+r"(i)); /* one copy of what follows, not four: they would not fit the cache of instructions */
+        if (next != NULL)
+            fetch(next[i]);
         const struct sums a = crypt(st, no_sums(), q[i]->data, q[i]->data_len, vec_bcast(&r1[i]), sealing);
         lo[i] = a.lo, mid[i] = a.mid, hi[i] = a.hi;
     }
@@ -110,7 +122,7 @@ SPECIAL size_t run_long(const struct state *st, struct gcm_msg *const *q, size_t
     struct lengths_share l = {0, vec_zero()};
 
     for (; tight && num >= VEC_BLOCKS; num -= VEC_BLOCKS, q += VEC_BLOCKS)
-        bad += four_long(st, q, &l, sealing);
+        bad += four_long(st, q, num < 2 * VEC_BLOCKS ? NULL : q + VEC_BLOCKS, &l, sealing);
 #else
     (void)tight;
 #endif
