@@ -10,6 +10,8 @@ export PYTHON
 PY := .venv/bin/python
 # A number of runs for each fuzz target.
 RUNS ?= 1000000
+# How long the soak has ports on a hostile wire, in seconds.
+PYSEC_PORT_SOAK_S ?= 1800
 # How often the soak kills a sender.
 PYSEC_SOAK_KILLS ?= 1000
 # How often it interrupts the demo, by each signal in each mode.
@@ -71,8 +73,8 @@ fuzz: need-clang dev-setup ## libFuzzer on SecTAG parse and on validate, RUNS=N 
 	@$(PY) -m pytest tests/fuzz/test_fuzz_libfuzzer.py
 	@sh tools/fuzz.sh $(RUNS)
 
-soak: dev-setup ## what takes long: more canaries, a sender killed PYSEC_SOAK_KILLS times (1000), hypothesis for long
-	@PYSEC_SOAK_KILLS=$(PYSEC_SOAK_KILLS) $(PYTEST) -m soak $(ARGS)
+soak: dev-setup ## what takes long: canaries, PYSEC_SOAK_KILLS kills (1000), ports on a hostile wire for half an hour
+	@PYSEC_SOAK_KILLS=$(PYSEC_SOAK_KILLS) PYSEC_PORT_SOAK_S=$(PYSEC_PORT_SOAK_S) $(PYTEST) -m soak $(ARGS)
 	@PYSEC_HYPOTHESIS=$(PYSEC_HYPOTHESIS) PYSEC_LAB_SHOTS=$(PYSEC_LAB_SHOTS) \
 		$(PYTEST) tests/property tests/unit/lab/test_lab_interrupt.py $(ARGS)
 
