@@ -94,10 +94,11 @@ class _Run:
                 self.rows.append(mka_ports.measure(ports, windows, settle_s, sorted(self._everywhere)))
 
     def rollover(self) -> None:
-        """With and without new SAKs, in turns."""
+        """With and without new SAKs, in turns; then for a minute under full load."""
         quick = self._args.quick
         with self._anywhere():
             self.rows += mka_rollover.measure(1 if quick else 3, 0.8 if quick else 4.0, self.plant)
+            self.rows.append(mka_rollover.measure_full(1.0 if quick else 66.0, 0.2 if quick else 1.0, self.plant))
 
     @contextlib.contextmanager
     def _anywhere(self) -> Iterator[None]:

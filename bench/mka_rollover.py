@@ -3,6 +3,9 @@
 Two hosts of the lab with a cable between them, keys agreed by MKA. Numbered frames go from one to the other, sent and
 counted by processes of their own; meanwhile the key server makes one SAK after the other. The same without new SAKs is
 measured in turns, because on a machine that does other things, too, frames are late without them.
+
+And under full load: over a cable in memory, where who is full makes others wait and loses nothing, as fast as the
+sender can, with a new SAK every second.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ SUITE: Final = CipherSuite.GCM_AES_128
 RETIRE_S: Final = 0.3
 OCTETS: Final = 200
 RATE: Final = 15_000
+FULL_RATE: Final = 1_000_000  # more than any sender reaches
 WAIT_S: Final = 10.0
 
 
@@ -52,8 +56,9 @@ class Traffic:
 class Pair:
     """Two hosts that are secured: in namespaces as root, else in memory."""
 
-    def __init__(self) -> None:
-        """DriverError if they do not agree; nothing is left then."""
+    def __init__(self, in_memory: bool = False) -> None:
+        """in_memory: also as root (DriverError if they do not agree; nothing is left then)."""
+        self._in_memory = in_memory
         self._stack = contextlib.ExitStack()
         try:
             self._lan = self._build()
@@ -64,7 +69,7 @@ class Pair:
             raise
 
     def _build(self) -> Lan:
-        if netns.why_unavailable() is not None:
+        if self._in_memory or netns.why_unavailable() is not None:
             return MemoryLan(self._stack)
         lan = NamespaceLan(self._stack)
         lan.wire.close()  # the listener: it takes CPU time, and nobody asks it
@@ -96,22 +101,32 @@ class Pair:
         agreement.request_sak("A", "the bench wants another")
         return agreement.wait(lambda: agreement.settled_on_one_key(not_on=old), WAIT_S)
 
-    def run(self, seconds: float, *, rolling: bool, plant: SenderPlant | None = None) -> Traffic:
-        """Traffic for so long (DriverError if a new SAK was asked for and not used)."""
+    def run(
+        self,
+        seconds: float,
+        *,
+        rolling: bool,
+        rate: int = RATE,
+        every_s: float = 0.0,
+        plant: SenderPlant | None = None,
+    ) -> Traffic:
+        """Traffic for so long. every_s: from one new SAK to the next, 0 for as soon as it can be (DriverError if one
+        was asked for and not used)."""
         with contextlib.ExitStack() as stack:
             out, into, prefix = self._ends
             receiver = start_receiver(into, prefix)
             stack.callback(receiver.close)
-            sender = start_sender(out, Pace(RATE, seconds, OCTETS, prefix), plant)
+            sender = start_sender(out, Pace(rate, seconds, OCTETS, prefix), plant)
             stack.callback(sender.close)
             sender.tell()
             end = time.monotonic() + seconds * 0.9
             time.sleep(seconds * 0.1)
             rollovers = 0
-            while rolling and time.monotonic() < end:
+            while rolling and (now := time.monotonic()) < end:
                 if not self.roll():
                     raise DriverError(f"bench: the new SAK was not used after {WAIT_S:g} s")
                 rollovers += 1
+                time.sleep(max(0.0, min(now + every_s, end) - time.monotonic()))
             sent = sender.result()
             receiver.tell()
             seen = receiver.result()
@@ -144,6 +159,13 @@ def measure(repeats: int, seconds: float, plant: SenderPlant | None = None) -> l
         return [_row(op, runs, pair.over) for op, runs in found.items()]
 
 
+def measure_full(seconds: float, every_s: float = 1.0, plant: SenderPlant | None = None) -> MkaRow:
+    """One row: as fast as the sender can, with a new SAK every so many seconds. plant: a fault of the sender."""
+    with contextlib.closing(Pair(in_memory=True)) as pair:
+        run = pair.run(seconds, rolling=True, rate=FULL_RATE, every_s=every_s, plant=plant)
+        return _row("full-rollover", [run], pair.over)
+
+
 def _row(op: str, runs: list[Traffic], over: str) -> MkaRow:
     row = MkaRow.of(op, over=over, frame_octets_sent=OCTETS)
     row.samples = [run.gap_ns for run in runs]
@@ -152,6 +174,6 @@ def _row(op: str, runs: list[Traffic], over: str) -> MkaRow:
     row.facts["sender_pause_ms"] = significant(statistics.median(run.sender_pause_ms for run in runs))
     row.facts["rate_per_s"] = significant(sum(run.rate for run in runs) / len(runs))
     row.faults = [f"{row.facts[name]} frames {name}" for name in ("lost", "duplicated", "reordered") if row.facts[name]]
-    if op == "rollover" and not row.facts["rollovers"]:
+    if op != "no-rollover" and not row.facts["rollovers"]:
         row.faults.append("there was no rollover")
     return row

@@ -86,18 +86,29 @@ def ports(card: dict[str, Any], rows: Rows) -> str:
 
 def rollover(card: dict[str, Any], rows: Rows) -> str:
     """Numbered traffic with and without new SAKs."""
+    return _numbered(rows, ("rollover", "no-rollover"))
+
+
+def full_rollover(card: dict[str, Any], rows: Rows) -> str:
+    """Numbered traffic as fast as it goes, with a new SAK every second."""
+    return _numbered(rows, ("full-rollover",))
+
+
+def _numbered(rows: Rows, names: Sequence[str]) -> str:
     lines = [
         [
             f"{row['rollovers']:,}",
+            f"{row['rate_per_s']:,.0f}",
             *(f"{row[name]:,}" for name in ("sent", "lost", "duplicated", "reordered")),
             _span(row, 1e6),
             f"{row['sender_pause_ms']:.3g}",
         ]
-        for name in ("rollover", "no-rollover")
+        for name in names
         for row in _of(rows, name)
     ]
     head = [
         "new SAKs",
+        "sent a second",
         "sent",
         "lost",
         "twice",
@@ -113,4 +124,5 @@ TABLES: dict[str, Callable[..., str]] = {
     "mka-carrier": carrier,
     "mka-ports": ports,
     "mka-rollover": rollover,
+    "mka-full-rollover": full_rollover,
 }

@@ -109,6 +109,10 @@ def test_rollovers_lose_nothing(tmp_path: Path) -> None:
     found = results(path)
     assert found["rollover"]["rollovers"] >= 1
     assert found["no-rollover"]["rollovers"] == 0
+    full = found["full-rollover"]
+    assert full["rollovers"] >= 2
+    assert full["over"] == "memory"
+    assert full["rate_per_s"] > found["rollover"]["rate_per_s"]
     for row in found.values():
         assert row["sent"] == row["received"] > 0
         assert row["lost"] == row["duplicated"] == row["reordered"] == 0
