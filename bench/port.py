@@ -21,8 +21,9 @@ from pysec.lab.netns import why_unavailable
 from pysec.types import CipherSuite
 
 PARTS = ("tcp", "frames")
-PROVIDERS = ("veth", "bridge", "bare", "forwarder", "pysec:GCM-AES-128", "kernel", "wireguard-go", "openvpn")
 PLAIN = "pysec:GCM-AES-128"  # of which there is a row with plain TAP interfaces, too
+OURS = (PLAIN, "pysec:GCM-AES-256", "pysec:GCM-AES-XPN-256", f"{PLAIN}{port_links.INTEGRITY}")
+PROVIDERS = ("veth", "bridge", "bare", "forwarder", *OURS, "kernel", "wireguard-go", "openvpn")
 SIZES = (64, 512, 1500, 9000)
 EFFORT = Effort(5, 3000, 1, 1000, "a minute: does it run? the figures mean little")
 
@@ -50,7 +51,7 @@ def _providers(args: argparse.Namespace) -> list[str]:
 
 
 def _suite(provider: str) -> str | None:
-    return provider.removeprefix("pysec:") if provider.startswith("pysec:") else None
+    return provider.removeprefix("pysec:").removesuffix(port_links.INTEGRITY) if provider.startswith("pysec:") else None
 
 
 class _Run:
@@ -76,8 +77,7 @@ class _Run:
                 workers = 4 if provider == "forwarder" or _suite(provider) else 0
                 kinds = [("", maker)]
                 if provider == PLAIN:
-                    suite = CipherSuite.parse(str(_suite(provider)))
-                    plain = functools.partial(port_links.ports, suite, self._args.impl, super_frames=False)
+                    plain = functools.partial(port_links.ports, _suite(provider), self._args.impl, super_frames=False)
                     kinds.append(("-plain-tap", plain))
                 for kind, make in kinds:
                     row = TcpRow("port", provider, f"tcp-{streams}{kind}", suite=_suite(provider))

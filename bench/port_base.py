@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from pysec.types import MacAddress
 
 MACS: Final = (MacAddress.parse("020000000b0a"), MacAddress.parse("020000000b0b"))
 ADDRESSES: Final = ("10.20.30.1", "10.20.30.2")
+OUTSIDE: Final = ("10.20.31.1", "10.20.31.2")  # of the cable, where a tunnel goes over IPv4
 HOST_MTU, CABLE_MTU = 1500, 1532
 
 
@@ -70,6 +71,18 @@ def ip(place: NetNs, *words: str) -> None:
         done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     if done.returncode:
         raise DriverError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def running(place: NetNs, command: list[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a namespace, ended in the end."""
+    with place.inside():
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def cpu_of(process: subprocess.Popen[bytes]) -> float:

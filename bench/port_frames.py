@@ -23,7 +23,6 @@ from bench.port_base import MACS, cpu_of, ip
 from bench.port_links import ROOM_OCTETS, secys
 from pysec.dataplane.port import Port, disable_offloads, open_packet
 from pysec.lab.netns import NetNs
-from pysec.types import CipherSuite
 
 ROOM_FOR_TAG: Final = 32
 
@@ -76,7 +75,7 @@ def _cables(octets: int) -> Iterator[Box]:
 
 
 @contextlib.contextmanager
-def _port(suite: CipherSuite | None, impl: str | None, octets: int) -> Iterator[Box]:
+def _port(suite: str | None, impl: str | None, octets: int) -> Iterator[Box]:
     with contextlib.ExitStack() as stack:
         found = stack.enter_context(_cables(octets))
         secy, peer = secys(suite, impl, _mtu(octets))
@@ -127,7 +126,7 @@ def find(provider: str, impl: str | None = None) -> tuple[Maker | None, str]:
     if provider == "forwarder":
         return functools.partial(_port, None, impl), ""
     if provider.startswith("pysec:"):
-        return functools.partial(_port, CipherSuite.parse(provider.removeprefix("pysec:")), impl), ""
+        return functools.partial(_port, provider.removeprefix("pysec:"), impl), ""
     return None, "not in this form"
 
 

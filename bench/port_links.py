@@ -22,6 +22,7 @@ from pysec.types import CipherSuite, Ki, Sci, Ssci, ValidateFrames
 
 ROOM_OCTETS: Final = 32 << 20
 QUEUE_FRAMES: Final = 8192
+INTEGRITY: Final = "-integrity"  # behind a suite: nothing is encrypted
 
 
 @contextlib.contextmanager
@@ -50,9 +51,10 @@ def bridge() -> Iterator[Link]:
         yield Link(a, b)
 
 
-def secys(suite: CipherSuite | None, impl: str | None = None, mtu: int = CABLE_MTU) -> tuple[SecY, SecY]:
-    """Two that trust each other; without a suite, two that let everything pass as it is."""
-    if suite is None:
+def secys(name: str | None, impl: str | None = None, mtu: int = CABLE_MTU) -> tuple[SecY, SecY]:
+    """Two that trust each other, by a suite's name; without one, two that let everything pass as it is."""
+    suite = None if name is None else CipherSuite.parse(name.removesuffix(INTEGRITY))
+    if name is None or suite is None:
         config = SecYConfig(protect_frames=False, validate_frames=ValidateFrames.DISABLED)
         plain = [SecY(Sci.of(mac, 1), config=config) for mac in MACS]
         return plain[0], plain[1]
@@ -67,13 +69,13 @@ def secys(suite: CipherSuite | None, impl: str | None = None, mtu: int = CABLE_M
         receiver.create_receive_sa(sender.sci, 0, ki, ssci=ssci)
         receiver.enable_receive(sender.sci, ki)
         sender.install_sak(ki, sak, salt=salt)
-        sender.create_transmit_sa(0, ki, ssci=ssci)
+        sender.create_transmit_sa(0, ki, ssci=ssci, confidentiality=not name.endswith(INTEGRITY))
         sender.enable_transmit(ki)
     return made[0], made[1]
 
 
 @contextlib.contextmanager
-def ports(suite: CipherSuite | None, impl: str | None = None, *, super_frames: bool = True) -> Iterator[Link]:
+def ports(suite: str | None, impl: str | None = None, *, super_frames: bool = True) -> Iterator[Link]:
     """A TAP interface for each host and a port behind it, with a SecY that has this suite, or lets all pass."""
     with contextlib.ExitStack() as stack:
         a, b = stack.enter_context(hosts())
@@ -105,5 +107,5 @@ def find(provider: str, impl: str | None = None) -> tuple[Maker | None, str]:
     if provider == "forwarder":
         return functools.partial(ports, None, impl), ""
     if provider.startswith("pysec:"):
-        return functools.partial(ports, CipherSuite.parse(provider.removeprefix("pysec:")), impl), ""
+        return functools.partial(ports, provider.removeprefix("pysec:"), impl), ""
     return port_peers.find(provider)

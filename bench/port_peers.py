@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +16,14 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from bench.port_base import ADDRESSES, CABLE_MTU, Link, Maker, cable, hosts
+from bench import port_openvpn
+from bench.port_base import ADDRESSES, CABLE_MTU, OUTSIDE, Link, Maker, cable, hosts, running
 from pysec.errors import DriverError
-from pysec.lab.netns import NetNs
 
-OUTSIDE: Final = ("10.20.31.1", "10.20.31.2")
 WIREGUARD_OCTETS: Final = 60  # IPv4, UDP, and what WireGuard adds to a packet
 PORT: Final = 51820
 PATIENCE_S: Final = 10.0
+WIREGUARD_ENV: Final = {**os.environ, "WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"}
 
 
 def _wireguard_set(name: str, lines: list[str]) -> None:
@@ -54,7 +53,7 @@ def wireguard_go() -> Iterator[Link]:
         for number, (place, key, other) in enumerate(zip(places, keys, keys[::-1], strict=True)):
             name = f"pysecwg{number}"
             place.rtnl.add_ipv4("cable", OUTSIDE[number], 24)
-            link.processes.append(stack.enter_context(_running(place, ["wireguard-go", "-f", name])))
+            link.processes.append(stack.enter_context(running(place, ["wireguard-go", "-f", name], WIREGUARD_ENV)))
             _wireguard_set(
                 name,
                 [
@@ -70,28 +69,12 @@ def wireguard_go() -> Iterator[Link]:
         yield link
 
 
-@contextlib.contextmanager
-def _running(place: NetNs, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with place.inside():
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"},
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def find(provider: str) -> tuple[Maker | None, str]:
     """How a peer's link is made; or None, and why there is none here."""
     if provider == "wireguard-go":
         return (wireguard_go, "") if shutil.which(provider) else (None, "not installed")
     if provider == "openvpn":
-        return None, "not set up by this bench yet" if shutil.which(provider) else "not installed"
+        return (port_openvpn.openvpn, "") if shutil.which(provider) else (None, "not installed")
     if provider == "kernel":
         return None, "not set up by this bench yet" if Path(
             "/sys/module/macsec"

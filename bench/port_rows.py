@@ -38,7 +38,7 @@ class TcpRow(Row):
         every = statistics.median(sample.cpu_s_per_gbit for sample in self.found)
         link = statistics.median(sample.link_cpu_s_per_gbit for sample in self.found)
         return (
-            f"{self.provider:<20}{self.op:<18}{statistics.median(rates):>8.3f} Gbit/s ({rates[0]:.3f}-{rates[-1]:.3f})"
+            f"{self.provider:<28}{self.op:<18}{statistics.median(rates):>8.3f} Gbit/s ({rates[0]:.3f}-{rates[-1]:.3f})"
             f"  CPU s/Gbit: {every:.3f}, link alone {link:.3f}"
         )
 
@@ -68,7 +68,7 @@ class FramesRow(Row):
         cpu = statistics.median(sample.cpu_s_per_million for sample in self.found)
         lost = statistics.median(sample.lost for sample in self.found)
         return (
-            f"{self.provider:<20}{self.op} {self.frame_octets:<10}{statistics.median(rates):>8.1f} thousand frames/s"
+            f"{self.provider:<28}{self.op} {self.frame_octets:<10}{statistics.median(rates):>8.1f} thousand frames/s"
             f" ({rates[0]:.1f}-{rates[-1]:.1f})  CPU us/frame: {cpu:.2f}, lost before the box {100 * lost:.0f} %"
         )
 

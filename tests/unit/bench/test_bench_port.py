@@ -11,10 +11,9 @@ import pytest
 
 from bench import port_links, port_peers, port_tables
 from bench.__main__ import main
-from bench.port_base import MACS
+from bench.port_base import ADDRESSES, MACS
 from pysec import SecY
 from pysec.lab.netns import NetNs
-from pysec.types import CipherSuite
 from tests.unit.port.joined import eventually
 
 root = pytest.mark.root
@@ -61,8 +60,8 @@ def test_frames_through_a_box(tmp_path: Path) -> None:
 
 
 @root
-@pytest.mark.parametrize("suite", [None, CipherSuite.GCM_AES_128, CipherSuite.GCM_AES_XPN_256], ids=str)
-def test_a_link_carries_frames_both_ways(suite: CipherSuite | None) -> None:
+@pytest.mark.parametrize("suite", [None, "GCM-AES-128", "GCM-AES-XPN-256", "GCM-AES-128-integrity"], ids=str)
+def test_a_link_carries_frames_both_ways(suite: str | None) -> None:
     with port_links.ports(suite) as link:
         for source, sink in ((link.a, link.b), (link.b, link.a)):
             with source.inside():
@@ -80,7 +79,7 @@ def test_a_link_carries_frames_both_ways(suite: CipherSuite | None) -> None:
 
 @root
 def test_canary_a_frame_that_is_refused_is_a_fault() -> None:
-    with port_links.ports(CipherSuite.GCM_AES_128) as link:
+    with port_links.ports("GCM-AES-128") as link:
         _send_in_clear(link.a)
         assert eventually(lambda: bool(link.faults()))
 
@@ -97,9 +96,38 @@ def test_the_forwarder_protects_nothing() -> None:
     with a, b:
         assert a.protect_frame(frame) == frame
         assert b.validate_frame(frame)[1] == frame
-    made: tuple[SecY, SecY] = port_links.secys(CipherSuite.GCM_AES_256)
+    made: tuple[SecY, SecY] = port_links.secys("GCM-AES-256")
     with made[0], made[1]:
         assert frame[12:] not in made[0].protect_frame(frame)
+
+
+def test_integrity_alone_shows_what_it_protects() -> None:
+    a, b = port_links.secys("GCM-AES-128-integrity")
+    frame = MACS[1].octets + MACS[0].octets + b"\x88\xb5" + bytes(range(100))
+    with a, b:
+        made = a.protect_frame(frame)
+        assert frame[12:] in made
+        assert b.validate_frame(made)[1] == frame
+        assert b.validate_frame(made[:-1] + bytes([made[-1] ^ 1]))[1] is None
+
+
+@root
+@pytest.mark.parametrize("provider", ["wireguard-go", "openvpn"])
+def test_a_tunnel_of_others_carries_packets(provider: str) -> None:
+    make, why = port_links.find(provider)
+    if make is None:
+        pytest.skip(f"{provider}: {why}")
+    with make() as link:
+        with link.b.inside():
+            taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with link.a.inside():
+            sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with taker, sender:
+            taker.bind((ADDRESSES[1], 5000))
+            taker.settimeout(20)
+            sender.sendto(b"by a tunnel", (ADDRESSES[1], 5000))
+            assert taker.recv(100) == b"by a tunnel"
+    assert all(process.poll() is not None for process in link.processes)
 
 
 def test_an_unknown_provider_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
