@@ -17,6 +17,7 @@ import socket
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -280,9 +281,13 @@ class Hostile:
         threads = [threading.Thread(target=each, daemon=True) for each in (self._send, self._carry, self._receive)]
         for thread in threads:
             thread.start()
+        steps: list[Callable[[], None]] = []
         end, middle = time.monotonic() + seconds, None
         while (now := time.monotonic()) < end:
-            self._random.choice((self.roll, self.roll, self.restart, self.shrink, self.flap))()
+            if not steps:  # each comes in its turn, in an order of its own each time
+                steps = [self.roll, self.roll, self.restart, self.shrink, self.flap]
+                self._random.shuffle(steps)
+            steps.pop()()
             time.sleep(self._random.random() / 5)
             if middle is None and now > end - seconds / 2:
                 middle = belongings()
