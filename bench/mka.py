@@ -98,7 +98,7 @@ class _Run:
         quick = self._args.quick
         with self._anywhere():
             self.rows += mka_rollover.measure(1 if quick else 3, 0.8 if quick else 4.0, self.plant)
-            self.rows.append(mka_rollover.measure_full(1.0 if quick else 66.0, 0.2 if quick else 1.0, self.plant))
+            self.rows.append(mka_rollover.measure_full(1.0 if quick else 75.0, 0.2 if quick else 1.0, self.plant))
 
     @contextlib.contextmanager
     def _anywhere(self) -> Iterator[None]:

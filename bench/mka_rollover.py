@@ -160,7 +160,8 @@ def measure(repeats: int, seconds: float, plant: SenderPlant | None = None) -> l
 
 
 def measure_full(seconds: float, every_s: float = 1.0, plant: SenderPlant | None = None) -> MkaRow:
-    """One row: as fast as the sender can, with a new SAK every so many seconds. plant: a fault of the sender."""
+    """One row: as fast as the sender can, and in 0.8 of the time a new SAK every so many seconds. plant: a fault of the
+    sender."""
     with contextlib.closing(Pair(in_memory=True)) as pair:
         run = pair.run(seconds, rolling=True, rate=FULL_RATE, every_s=every_s, plant=plant)
         return _row("full-rollover", [run], pair.over)

@@ -53,11 +53,11 @@ def bridge() -> Iterator[Link]:
 
 def secys(name: str | None, impl: str | None = None, mtu: int = CABLE_MTU) -> tuple[SecY, SecY]:
     """Two that trust each other, by a suite's name; without one, two that let everything pass as it is."""
-    suite = None if name is None else CipherSuite.parse(name.removesuffix(INTEGRITY))
-    if name is None or suite is None:
+    if name is None:
         config = SecYConfig(protect_frames=False, validate_frames=ValidateFrames.DISABLED)
         plain = [SecY(Sci.of(mac, 1), config=config) for mac in MACS]
         return plain[0], plain[1]
+    suite = CipherSuite.parse(name.removesuffix(INTEGRITY))
     config = SecYConfig(always_include_sci=True, common_port_mtu=mtu)
     made = [SecY(Sci.of(mac, 1), suite, config=config, gcm=impl) for mac in MACS]
     salt = bytes(12) if suite.is_xpn else None

@@ -195,7 +195,7 @@ SPECIAL size_t run_window(const struct state *st, struct gcm_msg *msgs, size_t n
             const size_t b = (m->data_len - 1) / 16;
             shorts[b][num_shorts[b]++] = m;
         } else if (!is_jumbo(m)) {
-            *(tight ? next_tight++ : next_other++) = m;
+            *(tight && AAD_IN_PAIRS ? next_tight++ : next_other++) = m;
         } else if (sealing) {
             seal_jumbo(st, m, m->tag);
         } else {
@@ -204,7 +204,7 @@ SPECIAL size_t run_window(const struct state *st, struct gcm_msg *msgs, size_t n
     }
     for (size_t b = 0; b < MAX_SHORT; b++)
         if (num_shorts[b] > 0)
-            bad += sets(st, shorts[b], num_shorts[b], b + 1, &next_tight, sealing);
+            bad += sets(st, shorts[b], num_shorts[b], b + 1, AAD_IN_PAIRS ? &next_tight : &next_other, sealing);
     bad += longs(st, tights, (size_t)(next_tight - tights), 1, sealing);
     return bad + longs(st, others, (size_t)(next_other - others), 0, sealing);
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -30,10 +31,10 @@ def role(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def link(segment: Segment, guest: Guest, role: str, supplicant: Supplicant, **kay: object) -> None:
+def link(segment: Segment, guest: Guest, role: str, supplicant: Supplicant, **kay: Any) -> None:
     """A link in which we have a role."""
     ours, supplicant.priority = PRIORITIES[role]
-    config = KayConfig(key_server_priority=ours, **kay)  # type: ignore[arg-type]
+    config = KayConfig(key_server_priority=ours, **kay)
     check_link(segment, guest, supplicant, config, we_serve=role == "key-server")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from pysec.cp import Connect
 from pysec.lab.sim.member import MakePort
@@ -36,9 +37,9 @@ class ForgetsWhichKisWereUsed(Participant):
 
     key_server_type = ReusesKeyNumbers
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.known_saks.admit = lambda *args: False  # type: ignore[method-assign]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known_saks.admit = lambda *args: False  # type: ignore[method-assign]  # the planted fault
 
 
 class ReusingKay(Kay):
@@ -75,8 +76,8 @@ class SendsBeforeAllReceive(PortAccessEntity):
 class RetiresAtOnce(PortAccessEntity):
     """The old SAK ends as soon as the new one is sent with."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.cp._config = replace(self.cp._config, retire_delay_s=0.0)
 
 
@@ -93,7 +94,7 @@ class NeverRetires(PortAccessEntity):
             if key.material.ki not in wanted and key.material.an not in wanted and len(key.material.sak)
         ]
         self._kept = (*kept, *desired.keys)
-        self._saks.keep_only = lambda *args: None  # type: ignore[method-assign]
+        self._saks.keep_only = lambda *args: None  # type: ignore[method-assign]  # the planted fault
         return replace(desired, keys=self._kept)
 
 

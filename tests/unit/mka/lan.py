@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pysec.mka.events import AllReceiving, ConnectChanged, Event, PeersChanged, SakReady, ServerTransmitting
 from pysec.mka.kay import Kay, KayConfig, KeyUse
@@ -149,12 +149,12 @@ class Lan:
         self.stations.append(made)
         return made
 
-    def restart(self, old: Station, **kwargs: object) -> Station:
+    def restart(self, old: Station, **kwargs: Any) -> Station:
         """The station is switched off, and on again: same SCI, new MI, no memory."""
         old.is_alive = False
         self.stations.remove(old)
         value = old.kay.port.sci
-        return self.station(value.mac.octets[5], port=value.port, config=old.kay.config, **kwargs)  # type: ignore[arg-type]
+        return self.station(value.mac.octets[5], port=value.port, config=old.kay.config, **kwargs)
 
     def kill(self, station: Station) -> None:
         """The station is switched off."""
@@ -227,14 +227,14 @@ class Puppet:
             **basic,
         }
 
-    def pdu(self, *, mn: int | None = None, **sets: object) -> MkPdu:
+    def pdu(self, *, mn: int | None = None, **sets: Any) -> MkPdu:
         """The next MKPDU, or one with an MN of the test's choice."""
         self.mn = self.mn + 1 if mn is None else mn
         basic = BasicSet(
             sci=self.sci, mi=self.mi, mn=self.mn, agility=AGILITY, ckn=self.key.ckn,
             **self.basic,  # type: ignore[arg-type]
         )  # fmt: skip
-        return MkPdu(version=self.version, basic=basic, **sets)  # type: ignore[arg-type]
+        return MkPdu(version=self.version, basic=basic, **sets)
 
     def frame(self, mn: int | None = None, **sets: object) -> tuple[bytes, bytes]:
         """Header and body of the next frame."""
