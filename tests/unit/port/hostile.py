@@ -79,7 +79,6 @@ class Relay:
             self._random.choice(
                 (self._lose, self._double, self._exchange, self._forge, self._shorten, self._replay, self._invent)
             )(octets)
-        self._old.append(octets)
         return True
 
     def _give(self, octets: bytes) -> None:
@@ -92,6 +91,7 @@ class Relay:
             self._next_pn[an] = pn + 1
             self.accept += 1
         self._give(octets)
+        self._old.append(octets)  # not what was lost or cut off: the last frames of an SA would still be accepted
         if self._held is not None:
             held, self._held = self._held, None
             self._pass(held)

@@ -7,12 +7,14 @@ canary: something done behind the back of who keeps the books.
 from __future__ import annotations
 
 import os
+import select
 import time
 
 import pytest
 
 from pysec import SecYConfig, ValidateFrames
-from tests.unit.port.hostile import Books, Faults, Hostile
+from pysec.dataplane.port import memory_link
+from tests.unit.port.hostile import Books, Faults, Hostile, Relay
 
 pytestmark = pytest.mark.slow
 SECONDS = float(os.environ.get("PYSEC_PORT_SOAK_S", "1800"))
@@ -38,6 +40,24 @@ def held(seconds: float) -> None:
 
 def test_a_hostile_wire() -> None:
     held(3)
+
+
+def test_the_relay_replays_only_what_it_gave() -> None:
+    """The last frame of an SA, lost, is a frame in time for as long as B has that SA."""
+    (sender, near), (far, taker) = memory_link(), memory_link()
+    with sender, near, far, taker:
+        relay, cut_off = Relay(near, far, seed=1), set[bytes]()
+        for number in range(2000):
+            an, pn = number // 100 % 4, number.to_bytes(4, "big")
+            octets = bytes([*bytes(14), an, 0, *pn, *bytes(40)])
+            relay.is_cut = number % 100 > 95
+            if relay.is_cut:
+                cut_off.add(octets)
+            sender.send(octets)
+            assert relay.work()
+            while select.select([taker], [], [], 0)[0]:
+                assert taker.recv(70000) not in cut_off
+        assert relay.done["replayed"] > 20
 
 
 @pytest.mark.soak
