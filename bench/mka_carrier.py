@@ -134,7 +134,7 @@ def plug_in(plain: bool = False) -> Timing:
     with _stood_ready(*(["--no-guard"] if plain else [])) as (first, second, *ups), contextlib.ExitStack() as stack:
         into, out, cable = (
             stack.enter_context(_frames_of(place, name))
-            for place, name in ((first, f"ms-{CABLE}"), (second, f"ms-{CABLE}"), (second, CABLE))
+            for place, name in ((first, f"sec-{CABLE}"), (second, f"sec-{CABLE}"), (second, CABLE))
         )
         head = MACS[1].octets + MACS[0].octets + ETHERTYPE_EXPERIMENT.to_bytes(2, "big")
         begin = time.monotonic()

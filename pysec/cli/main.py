@@ -15,23 +15,26 @@ from typing import Final
 from pysec import __version__
 from pysec.errors import PysecError
 
-COMMANDS: Final = ("conformance", "down", "genkey", "lab", "pcap", "selftest", "up")
+COMMANDS: Final = (
+    "confirm", "conformance", "down", "explain", "genkey", "lab", "pcap", "rekey", "selftest", "service", "show", "up",
+)  # fmt: skip
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line, whole or as far as some commands go: to load them all takes longer than most of them run."""
     root = argparse.ArgumentParser(prog="pysec", description="MACsec (IEEE 802.1AE) in userland.")
     root.add_argument("--version", action="version", version=f"pysec {__version__}")
     subparsers = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    for name in commands:
         importlib.import_module(f"pysec.cli.{name}").add_parser(subparsers)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `pysec` with these arguments and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = parser().parse_args(argv)
+        args = parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(words)
         status: int = args.run(args)
         sys.stdout.flush()
         return status

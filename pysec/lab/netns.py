@@ -21,16 +21,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from pysec.errors import DriverError
-from pysec.runtime.netlink import (
-    NLM_F_ACK,
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    NLMSG_ERROR,
-    attribute,
-    attributes,
-    message,
-    text,
-)
+from pysec.runtime.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, attribute, attributes, text
+from pysec.runtime.route import RouteSocket
 from pysec.types import MacAddress
 
 CLONE_NEWNET: Final = 0x40000000
@@ -147,39 +139,15 @@ def _ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
     return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, change)
 
 
-class Rtnl:
+class Rtnl(RouteSocket):
     """A route netlink socket of the namespace in which it is opened; it may be used from outside afterwards."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
-        self._sequence = 0
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
-
-    def _request(self, what: str, kind: int, flags: int, body: bytes) -> bytes:
-        """Send one message and return the body of the answer, which is empty for an acknowledgement."""
-        self._sequence += 1
-        self._socket.send(message(kind, flags, self._sequence, body))
-        while True:
-            answer = self._socket.recv(65536)
-            length, answer_kind, _, sequence, _ = struct.unpack_from("=IHHII", answer)
-            if sequence != self._sequence:
-                continue  # left from a request that was interrupted
-            if answer_kind != NLMSG_ERROR:
-                return answer[16:length]
-            (error,) = struct.unpack_from("=i", answer, 16)
-            if error:
-                raise DriverError(f"{what}: {os.strerror(-error)}")
-            return b""
 
     def add_veth(self, name: str, peer_name: str, peer_namespace: NetNs) -> None:
         """Lay a virtual cable: `name` here, `peer_name` in the other namespace (DriverError)."""
         peer = _ifinfo() + text(IFLA_IFNAME, peer_name) + _number(IFLA_NET_NS_FD, peer_namespace.fd)
         info = attribute(IFLA_INFO_KIND, b"veth") + attribute(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer))
         body = _ifinfo() + text(IFLA_IFNAME, name) + attribute(IFLA_LINKINFO, info)
-        self._request(f"veth {name}", RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
+        self.request(f"veth {name}", RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
 
     def set_up(self, name: str, *, mac: MacAddress | None = None, mtu: int = 0, queue_frames: int = 0) -> None:
         """Give an interface its address, MTU and queue length, and switch it on (DriverError)."""
@@ -191,23 +159,23 @@ class Rtnl:
             change += _number(IFLA_MTU, mtu)
         if queue_frames:
             change += _number(IFLA_TXQLEN, queue_frames)
-        self._request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(index) + change)
-        self._request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(index, IFF_UP, IFF_UP))
+        self.request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(index) + change)
+        self.request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(index, IFF_UP, IFF_UP))
 
     def set_down(self, name: str) -> None:
         """Switch an interface off (DriverError)."""
-        self._request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(self.facts(name).index, 0, IFF_UP))
+        self.request(f"interface {name}", RTM_NEWLINK, NLM_F_ACK, _ifinfo(self.facts(name).index, 0, IFF_UP))
 
     def add_ipv4(self, name: str, address: str, prefix: int) -> None:
         """Give an interface an IPv4 address (DriverError)."""
         octets = socket.inet_aton(address)
         body = struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, self.facts(name).index)
         body += attribute(IFA_LOCAL, octets) + attribute(IFA_ADDRESS, octets)
-        self._request(f"address {address}", RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
+        self.request(f"address {address}", RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
 
     def facts(self, name: str) -> LinkFacts:
         """What the kernel counts at an interface (DriverError if there is none of this name)."""
-        answer = self._request(f"interface {name}", RTM_GETLINK, 0, _ifinfo() + text(IFLA_IFNAME, name))
+        answer = self.request(f"interface {name}", RTM_GETLINK, 0, _ifinfo() + text(IFLA_IFNAME, name))
         (index,) = struct.unpack_from("=i", answer, 4)
         found = attributes(answer[16:])
         stats = struct.unpack_from("=8Q", found[IFLA_STATS64])

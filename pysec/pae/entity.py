@@ -419,6 +419,10 @@ class PortAccessEntity:
             return f"the packet numbers of KI {ki.mka_text} are used up; a new SAK is needed"
         return self.kay.why_not_secured or self._why
 
+    def saks_held(self) -> list[SakMaterial]:
+        """The SAKs in hand, for a proof on the wire; they stay the port's to erase."""
+        return self._saks.held()
+
     def status(self) -> PortStatus:
         """The port as it is."""
         installed = self.installer.installed or Installed(Controls(), frozenset(), (), ())

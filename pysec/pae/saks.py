@@ -32,6 +32,10 @@ class SakStore:
         """What the SAs of this KI need, or None if the SAK is not held."""
         return self._held.get(ki)
 
+    def held(self) -> list[SakMaterial]:
+        """Every SAK that is held; they stay the store's to erase."""
+        return list(self._held.values())
+
     def admit(self, event: SakReady) -> SakMaterial:
         """Take a SAK in; what its SAs need. One that has been here before goes on above the packet numbers it used."""
         held = self._held.get(event.ki)

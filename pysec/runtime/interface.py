@@ -31,6 +31,7 @@ IFF_UP, IFF_RUNNING, IFF_LOOPBACK = 0x1, 0x40, 0x8
 ARPHRD_ETHER: Final = 1
 RTMGRP_LINK: Final = 1
 SMALLEST_MTU: Final = 68
+IPV6_ADDR_LINKLOCAL: Final = 0x20
 _NAME_OCTETS: Final = 16
 
 
@@ -157,14 +158,14 @@ class Interface:
         self._ask("switch on", SIOCSIFFLAGS, struct.pack("=H", self._flags() | IFF_UP))
 
     def addresses(self) -> list[str]:
-        """IP addresses by which the host can use it beside us: IPv4 (the first) and IPv6."""
+        """IP addresses by which the host can use it beside us: IPv4 (the first) and IPv6, but for link-local ones."""
         found = []
         with contextlib.suppress(DriverError):
             found.append(socket.inet_ntoa(self._ask("IPv4", SIOCGIFADDR)[4:8]))
         with contextlib.suppress(OSError):
             for line in Path("/proc/net/if_inet6").read_text("ascii").splitlines():
                 fields = line.split()
-                if fields[-1] == self.name:
+                if fields[-1] == self.name and int(fields[3], 16) != IPV6_ADDR_LINKLOCAL:
                     found.append(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(fields[0])))
         return found
 

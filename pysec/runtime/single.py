@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pysec.dataplane import Port, SecY, SecYConfig
-from pysec.dataplane.port import open_packet, open_tap
+from pysec.dataplane.port import open_packet
 from pysec.dataplane.residence import PortResidence, allowed_ns
 from pysec.drivers import SoftwareDriver
 from pysec.errors import DriverError, PysecError, UsageError
@@ -28,14 +28,16 @@ from pysec.mka.kay import Kay, KayConfig
 from pysec.mka.keys import Cak
 from pysec.pae import PaeConfig, Policy, PortAccessEntity, PortEvent, PortStatus, Source
 from pysec.protocols import Rng
+from pysec.runtime.addresses import Address
 from pysec.runtime.bypass import Bypass
 from pysec.runtime.common import CommonPort
 from pysec.runtime.guard import CAP_NET_ADMIN, CAP_NET_RAW, has_capability
-from pysec.runtime.interface import SMALLEST_MTU, LinkWatch, opened, set_carrier
+from pysec.runtime.interface import LinkWatch, opened
 from pysec.runtime.keylog import KeyLog
 from pysec.runtime.link import Memberships, SocketLink
 from pysec.runtime.nftables import RulesWatch
 from pysec.runtime.runner import PortRunner
+from pysec.runtime.tap import ControlledTap, name_for
 from pysec.runtime.trace import TracedKay, TraceWriter
 from pysec.types import Sci
 
@@ -49,7 +51,8 @@ class SingleConfig:
     controlled: the name of the TAP interface; "" for one made of the interface's. guard: keep the host's own stack off
     the common port. bypass: what goes round MACsec. raise_mtu: raise the common port's MTU, so that the controlled
     port has what that had. implicit_sci: to a single peer, leave the SCI out of the SecTAG. vlan_tags_in_clear: 0 to 2.
-    residence_every: one burst of so many is timed on its way through the port; 0 for none.
+    residence_every: one burst of so many is timed on its way through the port; 0 for none. addresses: what the
+    controlled port is given. move_addresses: it gets those of the common port, and its routes, until the end.
     """
 
     interface: str
@@ -63,11 +66,13 @@ class SingleConfig:
     implicit_sci: bool = False
     vlan_tags_in_clear: int = 0
     residence_every: int = 0
+    addresses: tuple[Address, ...] = ()
+    move_addresses: bool = False
 
     @property
     def controlled_name(self) -> str:
         """The TAP interface's name."""
-        return self.controlled or f"ms-{self.interface}"[:15]
+        return self.controlled or name_for(self.interface)
 
     def secy(self, common_port_mtu: int) -> SecYConfig:
         """The controls that the SecY begins with."""
@@ -141,10 +146,10 @@ class SinglePort:
             raise UsageError(f"interface {config.interface}: there is none of this name")
         self._index = interface.index
         _ = interface.mac  # an Ethernet interface, or a DriverError
-        with opened(config.controlled_name) as tap:
-            if tap.exists:
-                raise UsageError(f"interface {tap.name}: exists already; name another with --controlled")
         self._interface = interface
+        self._tap = ControlledTap(config.controlled_name, interface, self._tell)
+        stack.callback(self._tap.close)
+        self._tap.refuse_if_there()
         self._common = self._common_port()
         self._common.secure()
         if config.trace is not None:
@@ -152,7 +157,8 @@ class SinglePort:
             self._tracer = TraceWriter(file)
         self._key_log = None if config.keylog is None else stack.enter_context(KeyLog(config.keylog))
         self._mtu = interface.mtu
-        self._make_tap()
+        self._tap.make(interface.mac, self._mtu, config.overhead_octets(0))
+        self._tap.address(config.addresses, config.move_addresses)
         self._watch = LinkWatch()
         stack.callback(self._watch.close)
         self._attach()
@@ -169,22 +175,8 @@ class SinglePort:
             raise_mtu_by=config.overhead_octets(1) if config.raise_mtu else 0,
         )
 
-    def _make_tap(self) -> None:
-        name = self.config.controlled_name
-        self._tap = self._stack.enter_context(opened(name))
-        self._tap_fd, _ = open_tap(name)
-        self._stack.callback(os.close, self._tap_fd)
-        set_carrier(self._tap_fd, False)
-        self._tap.mac = self._interface.mac
-        self._fit_tap(0)
-        self._tap.set_up()
-
     def _fit_tap(self, num_receiving: int) -> None:
-        """Give the controlled port the MTU that the common port leaves it (802.1AE-2018 10.5.5)."""
-        wanted = max(self._mtu - self.config.overhead_octets(num_receiving), SMALLEST_MTU)
-        if self._tap.mtu != wanted:
-            self._tap.mtu = wanted
-            self._tell("mtu", f"{self._tap.name} {wanted}, as {self.config.interface} has {self._mtu}")
+        self._tap.fit(self._mtu, self.config.overhead_octets(num_receiving))
 
     # ---- what lasts as long as the interface
 
@@ -193,8 +185,8 @@ class SinglePort:
         self._times += 1
         mac, self._mtu = self._interface.mac, self._interface.mtu
         self._seen_mtu = self._mtu
-        if self._tap.mac != mac:
-            self._tap.mac = mac
+        if self._tap.interface.mac != mac:
+            self._tap.interface.mac = mac
         self._memberships = stack.enter_context(Memberships(config.interface, config.pae.kay.destination))
         self._memberships.all_groups(True)
         with socket.socket(fileno=open_packet(config.interface, RECEIVE_ROOM_OCTETS)) as opening:
@@ -211,7 +203,7 @@ class SinglePort:
             port = Port(
                 secy,
                 common=common_fd,
-                controlled=self._tap_fd,
+                controlled=self._tap.fd,
                 uncontrolled=theirs.fileno(),
                 frame_octets=self._longest,
                 residence_every=config.residence_every,
@@ -294,8 +286,7 @@ class SinglePort:
         if event.source is Source.PORT and event.name in ("secured", "in-clear", "closed"):
             if event.name == "secured":
                 self._fit_tap(len({sci for sci, _ in self.pae.status().receiving}))
-            set_carrier(self._tap_fd, event.name != "closed")
-            _ = self._tap.has_carrier  # the system takes note now, not within a second
+            self._tap.carrier(event.name != "closed")
         self._on_event(event)
 
     def _say_about_the_host(self) -> None:
@@ -309,7 +300,7 @@ class SinglePort:
 
     def _changed(self) -> None:
         """Something about an interface has changed."""
-        if not self._tap.exists:
+        if not self._tap.interface.exists:
             self._fail(DriverError(f"interface {self._tap.name}: has gone"))
         elif not self._has_followed():
             if self._is_attached:
@@ -322,7 +313,7 @@ class SinglePort:
             return False
         try:
             self._follow_mtu()
-            self._memberships.everything(self._tap.promiscuity > 0)
+            self._memberships.everything(self._tap.interface.promiscuity > 0)
             self._carrier()
         except PysecError:
             if self._interface.index == self._index:
@@ -389,6 +380,11 @@ class SinglePort:
         assert self._common is not None
         return self._common
 
+    @property
+    def is_attached(self) -> bool:
+        """Whether its interface is there, so that it has a SecY and key agreement."""
+        return self._is_attached
+
     def status(self) -> PortStatus:
         """The port as it is."""
         return self.pae.status()
@@ -405,13 +401,14 @@ class SinglePort:
         mbit_s = self._interface.mbit_s
         return None if mbit_s is None else allowed_ns(mbit_s, self._mtu)
 
-    def close(self) -> None:
+    def close(self, leave_closed: bool = False) -> None:
         """End it: the controlled port closes, keys are wiped, the TAP and every descriptor go, then the guard.
 
-        After a failure the guard stays: nothing has decided that the host may use the cable in clear."""
+        After a failure the guard stays, for nothing has decided that the host may use the cable in clear; and so it
+        does if leave_closed, for whoever takes over."""
         try:
             if self._is_attached:
                 self._detach()
         finally:
-            self.common.end(well=self.failure is None)
+            self.common.end(well=self.failure is None and not leave_closed)
             self._stack.close()

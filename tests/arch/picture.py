@@ -32,7 +32,7 @@ PY_RANKS = {
     "pae": 3, "keyfile": 3,
     "drivers": 4,
     "runtime": 5,
-    "tools": 6, "scapy": 6,
+    "mgmt": 6, "tools": 6, "scapy": 6,
     "lab": 7,  # shows on a live wire what tools read offline
     "cli": 8,
     "__main__": 9,  # python -m pysec

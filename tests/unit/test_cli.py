@@ -22,7 +22,7 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
 
     parser = argparse.ArgumentParser()
     parser.set_defaults(run=fail)
-    monkeypatch.setattr(cli, "parser", lambda: parser)
+    monkeypatch.setattr(cli, "parser", lambda *_: parser)
     return cli.main([])
 
 

@@ -61,15 +61,15 @@ def reply(sock: socket.socket, wanted: Callable[[Any], bool]) -> Any:
 def test_an_address_by_dhcp(places: Places, key: Path) -> None:
     first, second = places
     with secured(places, key):
-        first.rtnl.add_ipv4("ms-cable", SERVER, 24)
+        first.rtnl.add_ipv4("sec-cable", SERVER, 24)
         with first.inside():
             server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             server.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"ms-cable\0")
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"sec-cable\0")
             server.bind(("", 67))
         with second.inside():
             client = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-            client.bind(("ms-cable", 0x0800))
+            client.bind(("sec-cable", 0x0800))
         with server, client:
             for sock in (server, client):
                 sock.settimeout(PATIENCE_S)
@@ -81,7 +81,7 @@ def test_an_address_by_dhcp(places: Places, key: Path) -> None:
             client.send(request(("message-type", "request"), ("requested_addr", LEASE), ("server_id", SERVER)))
             granted = reply(client, lambda found: kind_of(found) == 5)
             thread.join()
-            second.rtnl.add_ipv4("ms-cable", granted[scapy.BOOTP].yiaddr, 24)
+            second.rtnl.add_ipv4("sec-cable", granted[scapy.BOOTP].yiaddr, 24)
         with first.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as to:
             to.bind((SERVER, 5000))
             to.settimeout(PATIENCE_S)

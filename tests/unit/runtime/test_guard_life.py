@@ -149,7 +149,7 @@ def test_must_secure_does_not_start_without_it(
         assert said.err == (
             "pysec up: no guard for cable: the kernel lacks CONFIG_NF_TABLES; must-secure needs it, or --no-guard\n"
         )
-        with opened("ms-cable") as tap:
+        with opened("sec-cable") as tap:
             assert not tap.exists
 
 
@@ -177,7 +177,7 @@ def test_a_crash_leaves_the_link_closed_and_the_next_takes_it_over(places: Place
         again.wait_for("taken over from a pysec that did not end by itself")
         again.wait_for('"up"')
         assert settings(first)[:2] == (1564, False), "not raised a second time"
-        with first.inside(), opened("ms-cable") as tap:
+        with first.inside(), opened("sec-cable") as tap:
             assert tap.mtu == 1532
         assert again.end(signal.SIGTERM) == (0, "")
         counts = json.loads(again.lines[-1])["status"]["guard"]
@@ -241,10 +241,10 @@ def test_a_port_that_fails_leaves_the_link_closed_and_says_so(places: Places, ke
     up = Up(places[0], key)
     try:
         up.wait_for("the common port is up")
-        link_delete(places[0], "ms-cable")
+        link_delete(places[0], "sec-cable")
         assert up.process.wait(PATIENCE_S) == 1
         assert up.process.stderr is not None
-        assert "interface ms-cable: has gone" in up.process.stderr.read()
+        assert "interface sec-cable: has gone" in up.process.stderr.read()
         up.wait_for("cable stays closed to the host's own stack: pysec up takes it over, pysec down opens it")
     finally:
         up.kill()

@@ -112,7 +112,7 @@ def add_macvlan(place: NetNs) -> str | None:
     link = netlink.attribute(5, struct.pack("=I", place.rtnl.facts("cable").index))  # IFLA_LINK
     flags = netlink.NLM_F_ACK | netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
     try:
-        place.rtnl._request("macvlan", RTM_NEWLINK, flags, _ifinfo() + netlink.text(3, "beside") + link + info)
+        place.rtnl.request("macvlan", RTM_NEWLINK, flags, _ifinfo() + netlink.text(3, "beside") + link + info)
     except DriverError:
         return None
     return "beside"

@@ -50,7 +50,7 @@ def test_the_longest_frame_of_the_controlled_port_passes(
     """802.1AE-2018 10.5.3, 10.5.5: the overhead is the true one, or these would be too long for the cable."""
     with secured(places, key, *options):
         octets = 1532 - overhead - 28
-        with udp(places[0], "10.99.0.1", "ms-cable") as a, udp(places[1], "10.99.0.2", "ms-cable") as b:
+        with udp(places[0], "10.99.0.1", "sec-cable") as a, udp(places[1], "10.99.0.2", "sec-cable") as b:
             a.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER: never in fragments
             a.sendto(bytes(octets), ("10.99.0.2", 5000))
             assert len(received(b)) == octets
@@ -63,7 +63,7 @@ def test_the_longest_frame_of_the_controlled_port_passes(
 def test_ipv6_works_through_the_controlled_port(ipv6_places: Places, key: Path) -> None:
     """Link-local addresses, found by multicast."""
     with secured(ipv6_places, key):
-        addresses = [f"fe80::ff:fe00:{which}%ms-cable" for which in "ab"]
+        addresses = [f"fe80::ff:fe00:{which}%sec-cable" for which in "ab"]
         sockets = []
         for place, address in zip(ipv6_places, addresses, strict=True):
             with place.inside():
@@ -94,12 +94,12 @@ def test_in_clear_under_should_secure_frames_pass_once_and_by_the_controlled_por
     ears: list[Ear] = []
     try:
         up.wait_for("OPEN IN THE CLEAR")
-        with udp(first, "10.99.0.1", "ms-cable") as a, udp(second, "10.99.0.2", "cable") as b:
+        with udp(first, "10.99.0.1", "sec-cable") as a, udp(second, "10.99.0.2", "cable") as b:
             a.sendto(b"in clear, as decided", ("10.99.0.2", 5000))
             assert received(b) == b"in clear, as decided"
             b.sendto(b"and back", ("10.99.0.1", 5000))
             assert received(a) == b"and back"
-        ears = [Ear(first, kind, name) for name in ("cable", "ms-cable") for kind in (LLDP, EXPERIMENT)]
+        ears = [Ear(first, kind, name) for name in ("cable", "sec-cable") for kind in (LLDP, EXPERIMENT)]
         wire = Ear(second, LLDP)
         wire.say(packets.ethernet(NEAREST_BRIDGE, MACS[1], LLDP, bytes(46)))
         wire.say(packets.ethernet(MACS[0], MACS[1], EXPERIMENT, bytes(46)))
@@ -129,7 +129,7 @@ def test_vlan_tags_pass_inside_or_in_clear(places: Places, key: Path, in_clear: 
         for up in ups:
             up.wait_for("SECURED")
         frame = packets.ethernet(MACS[1], MACS[0], 0x8100, b"\x00\x05\x88\xb5" + bytes(60))
-        ears = [Ear(places[0], 3, "ms-cable"), Ear(places[1], 3, "ms-cable"), Ear(places[1], 3)]
+        ears = [Ear(places[0], 3, "sec-cable"), Ear(places[1], 3, "sec-cable"), Ear(places[1], 3)]
         ears[0].say(frame)
         heard: list[bytes] = []
         end = time.monotonic() + PATIENCE_S

@@ -38,11 +38,11 @@ def test_an_interface_that_goes_away_is_waited_for(places: Places, key: Path) ->
     try:
         for up in ups:
             up.wait_for("SECURED")
-        first.rtnl.add_ipv4("ms-cable", "10.99.0.1", 24)
+        first.rtnl.add_ipv4("sec-cable", "10.99.0.1", 24)
         link_delete(first)
         for up in ups:
-            up.wait_for("interface cable has gone: waiting for it, ms-cable stays")
-        with first.inside(), opened("ms-cable") as tap:
+            up.wait_for("interface cable has gone: waiting for it, sec-cable stays")
+        with first.inside(), opened("sec-cable") as tap:
             assert tap.exists
             assert not tap.has_carrier
         first.rtnl.add_veth("cable", "cable", second)
@@ -51,7 +51,7 @@ def test_an_interface_that_goes_away_is_waited_for(places: Places, key: Path) ->
         for up in ups:
             at = up.wait_for("interface cable is there again")
             up.wait_for("SECURED", at)
-        with first.inside(), opened("ms-cable") as tap, opened("cable") as cable:
+        with first.inside(), opened("sec-cable") as tap, opened("cable") as cable:
             assert tap.has_carrier
             assert tap.mac == cable.mac
             assert tap.mtu == 1368
@@ -92,7 +92,7 @@ def test_an_interface_that_gets_another_name_stays_closed(places: Places, key: P
 def rename(place: NetNs, name: str, to: str) -> None:
     body = _ifinfo(place.rtnl.facts(name).index) + text(3, to)
     try:
-        place.rtnl._request("rename", 16, 4, body)
+        place.rtnl.request("rename", 16, 4, body)
     except DriverError:
         pytest.skip("this kernel renames no interface that is on")
 
@@ -102,19 +102,19 @@ def test_carrier_mtu_and_promiscuity_follow(places: Places, key: Path) -> None:
     ups = [Up(first, key, "--implicit-sci"), Up(second, key, "--implicit-sci")]
     try:
         ups[0].wait_for("CLOSED")
-        with first.inside(), opened("ms-cable") as tap, opened("cable") as cable:
+        with first.inside(), opened("sec-cable") as tap, opened("cable") as cable:
             for up in ups:
                 up.wait_for("SECURED")
             assert tap.has_carrier
             assert tap.mac == cable.mac
             assert tap.mtu == 1532 - 24
             cable.mtu = 1500
-            ups[0].wait_for("ms-cable 1476, as cable has 1500")
+            ups[0].wait_for("sec-cable 1476, as cable has 1500")
             assert tap.mtu == 1476
             assert cable.promiscuity == 0
-            first.rtnl._request("promiscuous", 16, 4, _promiscuous(first, True))
+            first.rtnl.request("promiscuous", 16, 4, _promiscuous(first, True))
             assert eventually(lambda: cable.promiscuity == 1)
-            first.rtnl._request("promiscuous", 16, 4, _promiscuous(first, False))
+            first.rtnl.request("promiscuous", 16, 4, _promiscuous(first, False))
             assert eventually(lambda: cable.promiscuity == 0)
             link_down(first)
             ups[0].wait_for("CLOSED: the common port is down")
@@ -131,7 +131,7 @@ def test_carrier_mtu_and_promiscuity_follow(places: Places, key: Path) -> None:
 
 
 def _promiscuous(place: NetNs, on: bool) -> bytes:
-    return _ifinfo(place.rtnl.facts("ms-cable").index, 0x100 if on else 0, 0x100)
+    return _ifinfo(place.rtnl.facts("sec-cable").index, 0x100 if on else 0, 0x100)
 
 
 def test_a_port_whose_interface_has_gone_ends_well(places: Places, key: Path) -> None:
@@ -162,7 +162,7 @@ def goes(*args, **named):
     if beginning and not gone:
         gone.append(True)
         rtnl = Rtnl()
-        rtnl._request("delete", 17, 4, _ifinfo(rtnl.facts("cable").index))
+        rtnl.request("delete", 17, 4, _ifinfo(rtnl.facts("cable").index))
     return step(*args, **named)
 beginning = []
 def began(self):
@@ -205,7 +205,7 @@ def goes(self, *args):
     if not gone and Path("{go}").exists():
         gone.append(True)
         rtnl = Rtnl()
-        rtnl._request("delete", 17, 4, _ifinfo(rtnl.facts("cable").index))
+        rtnl.request("delete", 17, 4, _ifinfo(rtnl.facts("cable").index))
     return step(self, *args)
 single.{step} = goes
 """

@@ -67,7 +67,7 @@ def test_a_link_that_is_down_loses_frames_and_comes_back(places: tuple[NetNs, Ne
     first, second = (link_in(place) for place in places)
     rtnl = places[0].rtnl
     try:
-        rtnl._request("down", 16, 4, _ifinfo(rtnl.facts("cable").index, 0, IFF_UP))
+        rtnl.request("down", 16, 4, _ifinfo(rtnl.facts("cable").index, 0, IFF_UP))
         first.send(frame(MACS[0]))
         assert first.lost == 1
         assert first.receive() is None

@@ -22,7 +22,7 @@ from tests.unit.runtime.ups import MACS, PATIENCE_S, Up, link_delete, link_down
 
 
 def udp(place: NetNs, address: str) -> socket.socket:
-    place.rtnl.add_ipv4("ms-cable", address, 24)
+    place.rtnl.add_ipv4("sec-cable", address, 24)
     with place.inside():
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind((address, 5000))
@@ -46,7 +46,7 @@ def test_two_ends_secure_a_cable_and_leave_nothing(key: Path, places: tuple[NetN
     try:
         first.wait_for('"secured"')
         second.wait_for("SECURED with GCM-AES-XPN-256")
-        assert places[0].rtnl.facts("ms-cable").index
+        assert places[0].rtnl.facts("sec-cable").index
         with udp(places[0], "10.99.0.1") as a, udp(places[1], "10.99.0.2") as b:
             carry(50, a, b)
         link_down(places[1])
@@ -65,7 +65,7 @@ def test_two_ends_secure_a_cable_and_leave_nothing(key: Path, places: tuple[NetN
         first.kill()
         second.kill()
     for place in places:
-        with place.inside(), opened("ms-cable") as tap:
+        with place.inside(), opened("sec-cable") as tap:
             assert not tap.exists
     written = read_trace(trace)
     caks = {(cak := keyfile.read_cak(key)).ckn: cak}
@@ -111,7 +111,7 @@ def test_a_suite_that_only_one_end_prefers_and_an_end_that_is_killed(key: Path, 
             carry(20, b, a)
         second.process.send_signal(signal.SIGKILL)
         second.process.wait(PATIENCE_S)
-        with places[1].inside(), opened("ms-cable") as tap:
+        with places[1].inside(), opened("sec-cable") as tap:
             assert not tap.exists
         again = Up(places[1], key, "--suite", "GCM-AES-256", "--policy", "should-secure")
         again.wait_for("SECURED with GCM-AES-256")
@@ -196,7 +196,8 @@ def test_what_is_missing_here_is_one_line_and_77(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "--foreground is needed"),
+        (["--foreground", "--try", "60"], "in the foreground Ctrl-C undoes it"),
+        (["--try", "1"], "must be 2 to 3600 seconds"),
         (["--foreground", "--suite", "ROT13"], "must be one of"),
         (["--foreground", "--priority", "256"], "must be 0 to 255"),
         (["--foreground", "--replay-window", "-1"], "must be 0 to"),

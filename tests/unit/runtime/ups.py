@@ -54,6 +54,8 @@ class Up:
         """plant: Python that runs in its process first."""
         if "--no-guard" not in options:
             skip_without_guard()
+        if "--address" not in options:
+            options = (*options, "--address", "keep")
         start = f"{plant}\nimport sys\nfrom pysec.cli.main import main\nsys.exit(main())"
         command = [sys.executable, "-c", start, "up", "cable", "--key", str(key), "--foreground", *options]
         with where.inside():
@@ -96,7 +98,7 @@ def link_down(place: NetNs, name: str = "cable") -> None:
 
 def link_delete(place: NetNs, name: str = "cable") -> None:
     """Delete an interface; of a veth both ends go."""
-    place.rtnl._request("delete", RTM_DELLINK, NLM_F_ACK, _ifinfo(place.rtnl.facts(name).index))
+    place.rtnl.request("delete", RTM_DELLINK, NLM_F_ACK, _ifinfo(place.rtnl.facts(name).index))
 
 
 def nft(place: NetNs, *arguments: str) -> str:

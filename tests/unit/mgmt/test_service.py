@@ -1,0 +1,325 @@
+"""`pysec up`, show, rekey, down with a service between: what a user types, on two hosts with a cable."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from pysec import keyfile
+from pysec.runtime.addresses import found_on
+from pysec.runtime.interface import opened
+from tests.unit.mgmt.hosts import Host
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+Hosts = tuple[Host, Host]
+
+
+def up(hosts: Hosts, key: Path, *options: str) -> None:
+    """Both ends up, and secured."""
+    hosts[1].pysec("up", "cable", "--key", str(key), "--wait", "0", *options)
+    hosts[0].must("up", "cable", "--key", str(key), "--wait", "30", *options)
+    hosts[1].wait_for(lambda report: report["secured"])
+
+
+def addresses(host: Host, name: str) -> list[str]:
+    with host.place.inside(), opened(name) as interface:
+        return found_on(interface.index).in_words() if interface.exists else []
+
+
+def test_one_command_makes_a_link_secure_and_shows_that_it_is(hosts: Hosts, key: Path) -> None:
+    first, second = hosts
+    first.place.rtnl.add_ipv4("cable", "10.99.0.1", 24)
+    code, out, _ = second.pysec("up", "cable", "--key", str(key), "--address", "10.99.0.2/24", "--wait", "0")
+    assert code == 1
+    assert "CLOSED: no live peer" in out
+    out = first.must("up", "cable", "--key", str(key))
+    assert "SECURED, encrypted with GCM-AES-XPN-256; use sec-cable" in out
+    assert "sec-cable has 10.99.0.1/24: moved from cable" in out
+    assert addresses(first, "sec-cable") == ["10.99.0.1/24"]
+    assert "is up already, with these settings: SECURED" in first.must("up", "cable", "--key", str(key))
+
+    code, said = first.shown("--verify")
+    assert code == 0
+    assert said["ok"] is True
+    wanted = ["cable/secured", "cable/on-the-wire", "cable/protection", "cable/nothing-in-clear"]
+    assert [check["id"] for check in said["checks"]] == wanted
+    assert "encrypted: nothing of the probe is readable" in said["checks"][2]["detail"]
+    link = said["links"][0]
+    assert link["peers"][0]["sci"] == "02:00:00:00:00:0b/1"
+    assert link["counters"]["out-pkts-encrypted"] == link["protected"]
+
+    ki = link["ki"]
+    second_before = second.report()["ki"]
+    assert ki == second_before
+    assert "a new SAK is asked for" in first.must("rekey", "cable")
+    renewed = first.wait_for(lambda report: report["ki"] not in (None, ki))
+    assert renewed["secured"]
+
+    text = first.must("show")
+    assert "SAK: KI" in text
+    assert "peer: 02:00:00:00:00:0b/1" in text
+    first.must("down", "cable")
+    assert not first.has_interface("sec-cable")
+    assert addresses(first, "cable") == ["10.99.0.1/24"]
+    assert second.wait_for(lambda report: not report["secured"])["why"] == "no live peer"
+    assert second.pysec("show", "--verify")[0] == 1
+    second.must("down", "cable")
+    end = time.monotonic() + 10
+    while first.service_pid() or second.service_pid():  # nothing is left to do for them
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert not (first.run / "links.json").exists()
+    assert not (first.run / "control.sock").exists()
+
+
+def test_integrity_only_is_said_to_be_that(hosts: Hosts, key: Path) -> None:
+    up(hosts, key, "--offset", "none")
+    code, said = hosts[0].shown("--verify")
+    assert code == 0
+    assert {check["id"]: check["detail"] for check in said["checks"]}["cable/protection"] == (
+        "authenticated, not encrypted"
+    )
+    assert said["links"][0]["protection"] == "authenticated, not encrypted"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("options", [["--offset", "30", "--suite", "GCM-AES-256"], ["--vlan-tags-in-clear", "1"]])
+def test_it_can_be_shown_with_other_forms_of_frames(hosts: Hosts, key: Path, options: list[str]) -> None:
+    up(hosts, key, *options)
+    code, said = hosts[0].shown("--verify")
+    assert code == 0, said["checks"]
+
+
+def test_canary_the_hosts_own_frames_leave_in_clear(hosts: Hosts, key: Path) -> None:
+    """Without the guard the host speaks past MACsec while the wire is watched."""
+    up(hosts, key, "--no-guard", "--address", "keep")
+    stop = []
+
+    def speak() -> None:
+        from tests.unit.runtime.ups import Ear
+
+        ear = Ear(hosts[0].place, 0x88B6)
+        while not stop:
+            ear.say(bytes.fromhex("ffffffffffff02000000000a88b6") + bytes(46))
+            time.sleep(0.05)
+        ear.close()
+
+    import threading
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    code, said = hosts[0].shown("--verify")
+    stop.append(True)
+    thread.join()
+    assert code == 1
+    failed = [check for check in said["checks"] if not check["ok"]]
+    assert [check["id"] for check in failed] == ["cable/nothing-in-clear"]
+    assert "EtherTypes 88b6" in failed[0]["detail"]
+
+
+def test_a_trial_undoes_itself_unless_it_is_confirmed(hosts: Hosts, key: Path) -> None:
+    first = hosts[0]
+    code, out, _ = first.pysec("up", "cable", "--key", str(key), "--try", "2", "--wait", "0")
+    assert code == 1
+    assert "undone in 2 s unless somebody says: pysec confirm cable" in out
+    assert "ON TRIAL" in first.pysec("show")[1]
+    end = time.monotonic() + 20
+    while first.has_interface("sec-cable"):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    first.pysec("up", "cable", "--key", str(key), "--try", "2", "--wait", "0")
+    assert "it stays" in first.must("confirm", "cable")
+    assert first.pysec("confirm", "cable")[0] == 2
+    time.sleep(2.5)
+    assert first.has_interface("sec-cable")
+    # A change on trial goes back to what was before.
+    first.pysec("up", "cable", "--key", str(key), "--priority", "3", "--try", "2", "--wait", "0")
+    with first.place.inside():
+        assert first.client.link("GET", "cable", "/settings")["priority"] == 3
+        while first.client.link("GET", "cable")["trial-left-s"] is not None:
+            time.sleep(0.2)
+        assert "priority" not in first.client.link("GET", "cable", "/settings")
+
+
+def test_a_killed_service_leaves_the_link_closed_and_brings_it_back_with_a_fresh_key(hosts: Hosts, key: Path) -> None:
+    first, second = hosts
+    up(hosts, key)
+    before = first.report()
+    pid = first.service_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while first.has_interface("sec-cable"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert first.pysec("show")[0] == 77
+    first.service()
+    after = first.wait_for(lambda report: report["secured"])
+    assert after["ki"] not in (None, before["ki"])
+    # Ended on request it leaves the interface closed, and what was up comes back.
+    first.services[-1].send_signal(signal.SIGTERM)
+    assert first.services[-1].wait(30) == 0
+    assert not first.has_interface("sec-cable")
+    out = first.must("down", "cable")
+    assert "the guard is gone" in out
+    first.service()
+    with first.place.inside():
+        assert first.client.ask("GET", "/v1/links") == {"links": []}
+    second.must("down", "cable")
+
+
+def test_a_service_killed_during_a_trial_undoes_it(hosts: Hosts, key: Path) -> None:
+    first = hosts[0]
+    first.place.rtnl.add_ipv4("cable", "10.99.0.1", 24)
+    first.pysec("up", "cable", "--key", str(key), "--try", "600", "--wait", "0")
+    pid = first.service_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    assert addresses(first, "cable") == []
+    first.service()
+    assert addresses(first, "cable") == ["10.99.0.1/24"]
+    with first.place.inside():
+        assert first.client.ask("GET", "/v1/links") == {"links": []}
+    assert "nothing of pysec is left here" in first.must("down", "cable")
+
+
+def test_reload_touches_only_what_changed(hosts: Hosts, key: Path, tmp_path: Path) -> None:
+    first, second = hosts
+    first.place.rtnl.add_veth("wire", "wire", second.place)
+    for host in hosts:
+        host.place.rtnl.set_up("wire")
+    folder = tmp_path / "links"
+    folder.mkdir()
+    head = f'format = "pysec-link/1"\nkey = "{key}"\n'
+    (folder / "a.toml").write_text(head + 'interface = "cable"\n')
+    (folder / "b.toml").write_text(head + 'interface = "wire"\n')
+    first.service(str(folder))
+    for name in ("cable", "wire"):
+        second.pysec("up", name, "--key", str(key), "--wait", "0")
+    before = first.wait_for(lambda report: report["secured"])
+    first.wait_for(lambda report: report["secured"], "wire")
+    (folder / "b.toml").write_text(head + 'interface = "wire"\npriority = 3\n')
+    with first.place.inside():
+        done = first.client.ask("POST", "/v1/reload")["done"]
+    assert done == {"cable": "unchanged", "wire": "changed"}
+    after = first.report()
+    assert (after["ki"], after["up-since"]) == (before["ki"], before["up-since"])
+    first.wait_for(lambda report: report["secured"], "wire")
+    (folder / "b.toml").unlink()
+    (folder / "c.toml").write_text("colour = 3")
+    code, _, errors = first.pysec("service", str(folder), "--socket", str(first.run / "other.sock"))
+    assert code == 2
+    assert "c.toml" in errors
+    with first.place.inside(), pytest.raises(Exception, match=r"c\.toml"):
+        first.client.ask("POST", "/v1/reload")
+    assert first.report("wire")["secured"]
+    (folder / "c.toml").unlink()
+    first.services[-1].send_signal(signal.SIGHUP)
+    end = time.monotonic() + 10
+    while first.has_interface("sec-wire"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert first.report()["ki"] == before["ki"]
+
+
+def test_a_link_that_fails_is_closed_and_comes_back(hosts: Hosts, key: Path) -> None:
+    from tests.unit.runtime.ups import link_delete
+
+    first, _ = hosts
+    up(hosts, key)
+    link_delete(first.place, "sec-cable")
+    report = first.wait_for(lambda report: report["restarts"] == 1 and report["secured"])
+    assert report["state"] == "secured"
+    with first.place.inside():
+        names = [event["name"] for event in first.client.link("GET", "cable", "/events")["events"]]
+    assert "failed" in names
+    assert "restarted" in names
+
+
+def test_what_cannot_be_is_refused_and_leaves_what_was(hosts: Hosts, key: Path, tmp_path: Path) -> None:
+    first = hosts[0]
+    up(hosts, key)
+    before = first.report()
+    exposed = tmp_path / "exposed.key"
+    keyfile.write(exposed, keyfile.generate(128)[1])
+    exposed.chmod(0o644)
+    code, _, errors = first.pysec("up", "cable", "--key", str(exposed))
+    assert code == 2
+    assert "chmod 600" in errors
+    first.wait_for(lambda report: report["secured"])
+    code, _, errors = first.pysec("up", "nothing", "--key", str(key))
+    assert (code, errors) == (2, "pysec: interface nothing: there is none of this name\n")
+    assert first.report()["up-since"] >= before["up-since"]
+    assert first.pysec("down", "nothing")[0] == 0
+    assert first.pysec("show", "nothing")[0] == 2
+    # Another namespace's service is not spoken to by mistake.
+    with hosts[1].place.inside(), pytest.raises(Exception, match="another network namespace"):
+        first.client.link("DELETE", "cable")
+
+
+def test_secrets_are_nowhere(hosts: Hosts, key: Path) -> None:
+    up(hosts, key)
+    cak = next(line.split()[-1] for line in key.read_text().splitlines() if line.startswith("cak"))
+    places = {"links.json": (hosts[0].run / "links.json").read_bytes()}
+    places["events.log"] = (hosts[0].run / "events.log").read_bytes()
+    places["show"] = hosts[0].must("show", "--json", "--events").encode()
+    pid = hosts[0].service_pid()
+    for name in ("cmdline", "environ"):
+        places[name] = Path(f"/proc/{pid}/{name}").read_bytes()
+    with hosts[0].place.inside():
+        places["metrics"] = hosts[0].client.ask("GET", "/metrics").encode()
+        places["openapi"] = json.dumps(hosts[0].client.ask("GET", "/v1/openapi.json")).encode()
+    needles = [cak.encode(), bytes.fromhex(cak)]
+    found = {name for name, octets in places.items() if any(needle in octets.lower() for needle in needles)}
+    assert found == set()
+    # The canary: the same search, where one was put on purpose.
+    (hosts[0].run / "events.log").open("ab").write(b"oops " + cak.encode())
+    assert cak.encode() in (hosts[0].run / "events.log").read_bytes().lower()
+
+
+def test_metrics_have_the_standards_names(hosts: Hosts, key: Path) -> None:
+    up(hosts, key)
+    with hosts[0].place.inside():
+        text = hosts[0].client.ask("GET", "/metrics")
+    assert 'pysec_secured{interface="cable"} 1.0' in text
+    assert 'pysec_in_pkts_ok_total{interface="cable"}' in text
+    assert 'pysec_peer_live{interface="cable",sci="02:00:00:00:00:0b/1"} 1.0' in text
+
+
+def cycles(host: Host, key: Path, count: int) -> None:
+    """Up and down so many times, and nothing is left of any."""
+    process = host.service()
+    folder = Path(f"/proc/{process.pid}/fd")
+
+    def belongings() -> tuple[int, int]:
+        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+        return len(list(folder.iterdir())), pages * os.sysconf("SC_PAGESIZE")
+
+    document = {"key": str(key)}
+    middle = (0, 0)
+    with host.place.inside():
+        for number in range(count):
+            host.client.link("PUT", "cable", "", document)
+            host.client.link("DELETE", "cable")
+            if number == count // 2:
+                middle = belongings()
+        time.sleep(0.2)
+        end = belongings()
+    assert end[0] <= middle[0]
+    assert end[1] <= middle[1] + (8 << 20)
+    assert not host.has_interface("sec-cable")
+
+
+def test_ups_and_downs_leave_nothing(hosts: Hosts, key: Path) -> None:
+    cycles(hosts[0], key, 20)
+
+
+@pytest.mark.soak
+def test_a_thousand_ups_and_downs_leave_nothing(hosts: Hosts, key: Path) -> None:
+    cycles(hosts[0], key, 1000)
