@@ -330,6 +330,17 @@ struct pysec_counters {
 void pysec_secy_get_counters(struct pysec_secy *secy, struct pysec_counters *counters);
 int pysec_secy_get_sc_counters(struct pysec_secy *secy, struct pysec_counters *counters, uint64_t sci);
 
+/* What the packet numbers of a receive SC tell, over present and past SAs: a SecY uses each in turn, so that one which
+ * passed without a valid frame is a frame that was lost, or came too late for the replay window. Not in the standard.
+ * Exact up to the last valid frame of each SA, as long as no frame is accepted twice. */
+struct pysec_sc_gaps {
+    uint64_t passed;    /* PNs that nextPN has passed */
+    uint64_t valid;     /* valid frames; passed - valid were lost */
+    uint64_t reordered; /* valid frames that came after one with a greater PN */
+    uint64_t deepest;   /* and by how many PNs at most */
+};
+int pysec_secy_get_sc_gaps(struct pysec_secy *secy, struct pysec_sc_gaps *gaps, uint64_t sci);
+
 /* Status of an SA (10.7.14, 10.7.23). */
 struct pysec_sa_status {
     uint8_t ki[16];

@@ -46,6 +46,34 @@ void pysec_secy_get_counters(struct pysec_secy *secy, struct pysec_counters *cou
     counters->packets[PYSEC_V_IN_OVERRUN] += atomic_load_explicit(&secy->overruns, memory_order_relaxed);
 }
 
+/* pns_passed gives how many PNs the SAs of an SC have seen pass, present and past. */
+static uint64_t pns_passed(const struct rx_sc *sc)
+{
+    uint64_t passed = sc->ended_pns;
+    for (int an = 0; an < NUM_ANS; an++)
+        if (sc->sa[an])
+            passed += atomic_load(&sc->sa[an]->next_pn) - sc->sa[an]->first_pn;
+    return passed;
+}
+
+int pysec_secy_get_sc_gaps(struct pysec_secy *secy, struct pysec_sc_gaps *gaps, uint64_t sci)
+{
+    memset(gaps, 0, sizeof *gaps);
+    pthread_mutex_lock(&secy->control);
+    const struct rx_sc *sc = sc_table_find(atomic_load(&secy->scs), sci);
+    if (sc) {
+        gaps->passed = pns_passed(sc); /* first: a frame that comes meanwhile is not taken for lost */
+        for (int lane = 0; lane < NUM_LANES; lane++) {
+            gaps->valid += atomic_load(&sc->packets[lane][sc_counter(PYSEC_V_IN_OK)]);
+            gaps->valid += atomic_load(&sc->packets[lane][sc_counter(PYSEC_V_IN_DELAYED)]);
+        }
+        gaps->reordered = atomic_load(&sc->reordered);
+        gaps->deepest = atomic_load(&sc->deepest);
+    }
+    pthread_mutex_unlock(&secy->control);
+    return sc ? 0 : PYSEC_E_NOENT;
+}
+
 /* 802.1AE-2018 10.7.9, 10.7.18: the counts of an SC are those of its present and its past SAs. They are kept with the
  * SC, so replacing an SA loses nothing. There is one transmit SC, so its counts are the SecY's. */
 int pysec_secy_get_sc_counters(struct pysec_secy *secy, struct pysec_counters *counters, uint64_t sci)

@@ -71,6 +71,7 @@ static void rx_sa_end(struct pysec_secy *secy, struct rx_sa *sa)
     atomic_store(&sa->seen, NULL);
     wipe(&sa->iv, sizeof sa->iv);
     sa->key = NULL;
+    sa->sc->ended_pns += atomic_load(&sa->next_pn) - sa->first_pn;
     sa->sc = NULL;
     past_add(secy, sa);
 }
@@ -234,6 +235,7 @@ static int create_rx_sa(struct pysec_secy *secy, uint64_t sci, uint32_t an, cons
     atomic_init(&sa->lowest_pn, lowest_pn);
     iv_base_init(&sa->iv, secy->xpn, sci, ssci, sak->salt);
     continue_past(secy, sa);
+    sa->first_pn = atomic_load(&sa->next_pn);
 
     struct rx_sa *prior = sc->sa[an]; /* 802.1AE-2018 10.7.13: any prior SA with the same AN is deleted */
     if (prior)

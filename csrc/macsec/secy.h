@@ -75,7 +75,8 @@ struct rx_sa {
     uint8_t an;
     bool in_use; /* control side, as is what follows; the frame path sees only published SAs */
     uint32_t ssci;
-    uint64_t sci; /* also when the SC is gone */
+    uint64_t sci;      /* also when the SC is gone */
+    uint64_t first_pn; /* nextPN as the SA began */
     struct sak *sak;
     struct rx_sc *sc;
     struct rx_sa *next_of_sak; /* of the past ones: the next younger */
@@ -86,7 +87,9 @@ struct rx_sc {
     _Atomic(struct rx_sa *) in_use[NUM_ANS]; /* what the frame path sees */
     /* A line for each lane: from PYSEC_V_IN_OK on, duplicates last. */
     _Atomic uint64_t packets[NUM_LANES][NUM_SC_COUNTERS] __attribute__((aligned(CACHE_LINE)));
-    struct rx_sa *sa[NUM_ANS]; /* what the control side has, in use or not */
+    struct rx_sa *sa[NUM_ANS];           /* what the control side has, in use or not */
+    uint64_t ended_pns;                  /* control side: PNs that nextPN passed in SAs that have ended */
+    _Atomic uint64_t reordered, deepest; /* as in struct pysec_sc_gaps; written under an SA's replay lock */
 };
 
 struct tx_sa {

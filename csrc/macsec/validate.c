@@ -281,6 +281,14 @@ static void discard(const struct rx_burst *burst, struct pysec_frame *frame, con
     conclude(frame, verdict, reason, PYSEC_A_DISCARD);
 }
 
+/* note_reordered notes a valid frame that came behind others with greater PNs, and by how many PNs. */
+static void note_reordered(struct rx_sc *sc, uint64_t depth)
+{
+    bump(&sc->reordered, 1);
+    if (depth > atomic_load_explicit(&sc->deepest, memory_order_relaxed))
+        atomic_store_explicit(&sc->deepest, depth, memory_order_relaxed);
+}
+
 /* advance moves the PN state for a valid frame (802.1AE-2018 10.6.5). */
 static void advance(const struct rx_burst *burst, struct rx_sa *sa, uint64_t *seen, uint64_t pn)
 {
@@ -293,6 +301,8 @@ static void advance(const struct rx_burst *burst, struct rx_sa *sa, uint64_t *se
         atomic_store_explicit(&sa->next_pn, next, memory_order_relaxed);
         if (next - 1 >= burst->secy->last_pn / 4 * 3 + 2)
             raise_event(burst->secy, &sa->events, PYSEC_EV_PN_THRESHOLD);
+    } else {
+        note_reordered(sa->sc, next - pn);
     }
     if (seen)
         seen_set(seen, pn);

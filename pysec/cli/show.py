@@ -126,6 +126,8 @@ def _peer_lines(peer: dict[str, Any]) -> list[str]:
         others = {name: count for name, count in peer["counters"].items() if count and name != "in-pkts-ok"}
         more = "".join(f", {count:,} {name}" for name, count in others.items())
         found.append(f"    frames: {peer['counters']['in-pkts-ok']:,} validated{more}")
+        behind = f" by up to {peer['reordering-depth']:,} frames" if peer["reordered"] else ""
+        found.append(f"    on the way: {peer['lost']:,} lost, {peer['reordered']:,} out of order{behind}")
     return found
 
 

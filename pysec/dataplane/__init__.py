@@ -5,7 +5,7 @@ Frames cross in bursts, in memory that Python lends (`FrameArena`), with the GIL
 
 from pysec.dataplane.arena import FRAME_DTYPE, MAX_BURST, FrameArena
 from pysec.dataplane.config import SecYConfig
-from pysec.dataplane.counters import Counters
+from pysec.dataplane.counters import Counters, ScGaps
 from pysec.dataplane.gcm import GcmInfo, GcmKey, default_gcm, gcm_implementations
 from pysec.dataplane.port import Port, PortStats
 from pysec.dataplane.secy import SecY, xpn_recover
@@ -26,6 +26,7 @@ __all__ = [
     "Reason",
     "SaEvent",
     "SaStatus",
+    "ScGaps",
     "SecY",
     "SecYConfig",
     "SecYStatus",

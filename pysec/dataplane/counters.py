@@ -68,3 +68,23 @@ class Counters:
         """Every counter by its YANG name (or one in its manner for the project's own)."""
         named = {verdict.yang: self.packets(verdict) for verdict in Verdict if verdict}
         return named | {name.replace("_", "-"): int(getattr(self, name)) for name in _OCTETS}
+
+
+@dataclass(frozen=True, slots=True)
+class ScGaps:
+    """What the packet numbers of a receive SC tell, over present and past SAs; not in the standard.
+
+    passed: packet numbers that were used before the greatest one of a valid frame, and that one. valid: valid frames.
+    reordered: those that came behind a greater packet number; deepest: by how many at most. Exact up to the last valid
+    frame of each SA, as long as no frame is accepted twice (a replay window without `refuse_duplicates`).
+    """
+
+    passed: int
+    valid: int
+    reordered: int
+    deepest: int
+
+    @property
+    def lost(self) -> int:
+        """Frames that the peer sent and that were not accepted: lost on the way, or too late for the replay window."""
+        return max(0, self.passed - self.valid)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pysec.dataplane.arena import HEADROOM, TAILROOM, FrameArena, Octets
 from pysec.dataplane.bridge import check, ffi, lib, no_gcm, text
 from pysec.dataplane.config import SecYConfig
-from pysec.dataplane.counters import Counters
+from pysec.dataplane.counters import Counters, ScGaps
 from pysec.dataplane.single import Single
 from pysec.dataplane.status import EventKind, SaEvent, SaStatus, SecYStatus
 from pysec.dataplane.verdicts import Action, Reason, Verdict
@@ -308,6 +308,12 @@ class SecY(Single):
         raw = ffi.new("struct pysec_counters *")
         check(lib.pysec_secy_get_sc_counters(self.native(), raw, sci.value), f"SC {sci}")
         return Counters.from_native(raw)
+
+    def sc_gaps(self, sci: Sci) -> ScGaps:
+        """What the packet numbers of a receive SC tell of loss and reordering (UsageError: no such SC)."""
+        raw = ffi.new("struct pysec_sc_gaps *")
+        check(lib.pysec_secy_get_sc_gaps(self.native(), raw, sci.value), f"SC {sci}")
+        return ScGaps(raw.passed, raw.valid, raw.reordered, raw.deepest)
 
     def status(self) -> SecYStatus:
         """A snapshot of the SecY's state."""

@@ -61,7 +61,7 @@ class _Reports:
             for peer in report.get("peers", ()):
                 labels = [report["interface"], peer["sci"]]
                 live.add_metric(labels, float(peer["live"]))
-                for name, value in peer.get("counters", {}).items():
+                for name, value in (peer.get("counters", {}) | _gaps(peer)).items():
                     if name not in families:
                         words = f"{name}, of one peer"
                         families[name] = CounterMetricFamily(f"pysec_peer_{_snake(name)}", words, labels=_PEER)
@@ -76,6 +76,10 @@ class _Reports:
                 labels = [report["interface"], "in" if each["inward"] else "out", each["name"]]
                 family.add_metric(labels, each["frames"])
         return family
+
+
+def _gaps(peer: Mapping[str, Any]) -> dict[str, int]:
+    return {name: peer[name] for name in ("lost", "reordered") if name in peer}
 
 
 def _snake(name: str) -> str:

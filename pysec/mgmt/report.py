@@ -182,5 +182,7 @@ def _peer(port: SinglePort, sci: Sci, peer: PeerStatus | None, receiving: dict[S
         counters = port.driver.secy.sc_counters(sci)
     except PysecError:  # it has no receive SC (yet)
         return said
+    gaps = port.driver.secy.sc_gaps(sci)
+    said |= {"lost": gaps.lost, "reordered": gaps.reordered, "reordering-depth": gaps.deepest}
     named = {v.yang: counters[v] for v in Verdict if v and v.per_sc and v.name.startswith("IN_")}
     return said | {"counters": named}
