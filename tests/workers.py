@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "tests/unit/bench/": "bench",
     "tests/unit/lab/": "network",
+    "tests/unit/mgmt/test_doctor.py": "service",
     "tests/unit/mgmt/test_service.py": "service",
     "tests/unit/runtime/": "network",
     "tests/unit/port/test_port_kernel.py": "network",

@@ -16,7 +16,8 @@ from pysec import __version__
 from pysec.errors import PysecError
 
 COMMANDS: Final = (
-    "confirm", "conformance", "down", "explain", "genkey", "lab", "pcap", "rekey", "selftest", "service", "show", "up",
+    "completion", "confirm", "conformance", "doctor", "down", "explain", "genkey", "lab", "pcap", "rekey", "selftest",
+    "service", "show", "top", "up",
 )  # fmt: skip
 
 

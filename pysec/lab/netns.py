@@ -12,7 +12,6 @@ import ctypes
 import os
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from pysec.errors import DriverError
+from pysec.runtime.elsewhere import CLONE_NEWNET, elsewhere
 from pysec.runtime.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, attribute, attributes, text
 from pysec.runtime.route import RouteSocket
 from pysec.types import MacAddress
 
-CLONE_NEWNET: Final = 0x40000000
 OWN_NAMESPACE: Final = "/proc/thread-self/ns/net"
 
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR = 16, 18, 20
@@ -59,21 +58,11 @@ class NetNs:
 
     def __init__(self) -> None:
         self._fd = -1
-        error: list[Exception] = []
 
-        def make() -> None:
-            # A thread of its own: the namespace is that of the thread, and ends with it but for the descriptor.
-            try:
-                _call("unshare", CLONE_NEWNET)
-                self._fd = os.open(OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
-            except (DriverError, OSError) as caught:
-                error.append(caught)
+        def keep() -> None:  # it would end with its thread but for the descriptor
+            self._fd = os.open(OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
 
-        maker = threading.Thread(target=make, daemon=True)
-        maker.start()
-        maker.join()
-        if error:
-            raise error[0]
+        elsewhere(keep)
         with self.inside():
             self.rtnl = Rtnl()
 

@@ -60,6 +60,7 @@ def _keys(status: PortStatus, kay: KayStatus) -> dict[str, Any]:
         "sak-reason": None if sak is None else sak.reason,
         "pending": status.pending,
         "last-mkpdu-refusal": kay.last_refusal,
+        "mka": dict(kay.counters),
     }
 
 
