@@ -30,7 +30,7 @@ ARGS ?=
 # and exit status 2, without a traceback or make's own report after it. $(1): what tools/preflight.sh is to ask for.
 NEED = $(eval missing := $(shell PYTHON='$(PYTHON)' sh tools/preflight.sh $(1)))$(if $(missing),$(error $(missing)))
 
-.PHONY: help run-setup dev-setup need-clang build demo test check lint format lib sanitize fuzz soak sim interop fresh arm64 docs clean
+.PHONY: help run-setup dev-setup need-clang build demo test check lint format lib sanitize fuzz soak sim interop guide fresh arm64 docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,9 @@ sim: dev-setup ## key agreement under loss, restarts, refusals, replays: SEEDS=N
 
 interop: dev-setup ## real peers in a guest: the kernel's macsec and wpa_supplicant; SLICE=1: a few tests; needs root
 	@bash tests/interop/lab/build.sh && $(PY) -m pytest -m "interop$(if $(SLICE), and slice)" tests/interop $(ARGS)
+
+guide: dev-setup ## the first page of the guide, run as it stands on two hosts made of namespaces; needs root and ping
+	@$(PY) tools/guide.py docs/guide/first-link.md
 
 fresh: ## make demo and make test in a new Debian chroot; needs root and debootstrap
 	@sh tools/fresh.sh

@@ -19,6 +19,7 @@ from pysec.mgmt import linkfile
 from pysec.mgmt.client import SOCKET_NAME
 from pysec.mgmt.settings import Link, gather
 from pysec.runtime.folder import made, run_folder
+from pysec.runtime.privacy import keep_memory_private
 from pysec.runtime.single import why_unavailable
 
 
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if (why := why_unavailable()) is not None:
         print(f"pysec service: {why}", file=sys.stderr)
         return 77
+    keep_memory_private()
     args.log = None if args.log is None else args.log.absolute()
     args.paths = [path.absolute() for path in args.paths]
     # Only the service itself needs these; every command would wait for them.

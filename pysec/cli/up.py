@@ -20,6 +20,7 @@ from pysec.cli.foreground import Teller, serve
 from pysec.errors import UsageError
 from pysec.mgmt.settings import TRY_S, Link, link_config
 from pysec.runtime.guard import GuardUnavailable
+from pysec.runtime.privacy import keep_memory_private
 from pysec.runtime.single import why_unavailable
 
 
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _foreground(args: argparse.Namespace, link: Link) -> int:
     config = link_config(link)
+    keep_memory_private()
     with_cak = keyfile.read_cak(link["key"].value)
     try:
         if (why := why_unavailable()) is not None:

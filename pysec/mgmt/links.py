@@ -43,7 +43,6 @@ class Links:
         self._trials: dict[str, _Trial] = {}
         self._loop = asyncio.get_running_loop()
         self._sampler: asyncio.TimerHandle | None = None
-        self.changed = asyncio.Event()
 
     # ---- as a whole
 
@@ -93,8 +92,12 @@ class Links:
             name: None if trial.before is None else settings.document(trial.before)
             for name, trial in self._trials.items()
         }
-        state.write(self._folder, state.State(documents, trials))
-        self.changed.set()
+        try:
+            state.write(self._folder, state.State(documents, trials))
+        except OSError as error:
+            # MKA needs no state: the link stays, and only a restart would not know of it.
+            for name in documents or {"-": None}:
+                self._say(name, "warning", f"what is up cannot be noted ({error.strerror}): a restart will not know it")
 
     def _say(self, name: str, event: str, reason: str) -> None:
         self._tell(name, PortEvent(self._loop.time(), Source.PORT, event, reason))

@@ -92,14 +92,20 @@ class ControlledTap:
             found = found_on(self._common.index)
             found = Moved(_both(left.addresses, found.addresses), _both(left.routes, found.routes))
             if found:
-                made(memo.path.parent)
-                memo.write(found)
+                self._note(memo, found)
                 self._moved = found
                 take_off(found, self._common.index)
                 self._put(found, f"moved from {self._common.name}")
         elif left:
             give_back(left, self._common, self._tell)
             memo.remove()
+
+    def _note(self, memo: Memo, found: Moved) -> None:
+        made(memo.path.parent)
+        try:
+            memo.write(found)
+        except OSError as error:
+            self._warn(f"{memo.path}: {error.strerror}: a crash would lose what {self._common.name} had")
 
     def _put(self, what: Moved, how: str) -> None:
         done = put_on(what, self.interface.index, self.name, self._warn)

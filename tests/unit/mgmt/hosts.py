@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pexpect
 
 from pysec.lab.netns import NetNs
 from pysec.mgmt.client import SOCKET_NAME, Client
@@ -57,6 +60,19 @@ class Host:
                 return process
             time.sleep(0.02)
         raise AssertionError((self.run.parent / f"{self.run.name}.out").read_text())
+
+    @contextlib.contextmanager
+    def terminal(self, *words: str) -> Iterator[Any]:
+        """A command in a terminal."""
+        environment = os.environ | {"PYSEC_RUN_DIR": str(self.run), "TERM": "xterm"}
+        with self.place.inside():
+            terminal = pexpect.spawn(
+                sys.executable, ["-m", "pysec", *words], env=environment, timeout=PATIENCE_S, dimensions=(30, 120)
+            )
+        try:
+            yield terminal
+        finally:
+            terminal.close()
 
     @property
     def client(self) -> Client:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import resource
 import signal
+import struct
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from pysec import keyfile
+from pysec.lab.netns import NLM_F_ACK, _ifinfo
 from pysec.runtime.addresses import found_on
 from pysec.runtime.interface import opened
+from pysec.runtime.netlink import attribute, text
 from tests.unit.mgmt.hosts import Host
+from tests.unit.runtime.ups import Ear, link_delete
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 Hosts = tuple[Host, Host]
@@ -60,9 +70,9 @@ def test_one_command_makes_a_link_secure_and_shows_that_it_is(hosts: Hosts, key:
     renewed = first.wait_for(lambda report: report["ki"] not in (None, ki))
     assert renewed["secured"]
 
-    text = first.must("show")
-    assert "SAK: KI" in text
-    assert "peer: 02:00:00:00:00:0b/1" in text
+    words = first.must("show")
+    assert "SAK: KI" in words
+    assert "peer: 02:00:00:00:00:0b/1" in words
     first.must("down", "cable")
     assert not first.has_interface("sec-cable")
     assert addresses(first, "cable") == ["10.99.0.1/24"]
@@ -101,15 +111,11 @@ def test_canary_the_hosts_own_frames_leave_in_clear(hosts: Hosts, key: Path) -> 
     stop = []
 
     def speak() -> None:
-        from tests.unit.runtime.ups import Ear
-
         ear = Ear(hosts[0].place, 0x88B6)
         while not stop:
             ear.say(bytes.fromhex("ffffffffffff02000000000a88b6") + bytes(46))
             time.sleep(0.05)
         ear.close()
-
-    import threading
 
     thread = threading.Thread(target=speak)
     thread.start()
@@ -229,8 +235,6 @@ def test_reload_touches_only_what_changed(hosts: Hosts, key: Path, tmp_path: Pat
 
 
 def test_a_link_that_fails_is_closed_and_comes_back(hosts: Hosts, key: Path) -> None:
-    from tests.unit.runtime.ups import link_delete
-
     first, _ = hosts
     up(hosts, key)
     link_delete(first.place, "sec-cable")
@@ -286,10 +290,11 @@ def test_secrets_are_nowhere(hosts: Hosts, key: Path) -> None:
 def test_metrics_have_the_standards_names(hosts: Hosts, key: Path) -> None:
     up(hosts, key)
     with hosts[0].place.inside():
-        text = hosts[0].client.ask("GET", "/metrics")
-    assert 'pysec_secured{interface="cable"} 1.0' in text
-    assert 'pysec_in_pkts_ok_total{interface="cable"}' in text
-    assert 'pysec_peer_live{interface="cable",sci="02:00:00:00:00:0b/1"} 1.0' in text
+        found = hosts[0].client.ask("GET", "/metrics")
+    assert 'pysec_secured{interface="cable"} 1.0' in found
+    assert 'pysec_in_pkts_ok_total{interface="cable"}' in found
+    assert 'pysec_peer_live{interface="cable",sci="02:00:00:00:00:0b/1"} 1.0' in found
+    assert 'pysec_peer_lost_total{interface="cable",sci="02:00:00:00:00:0b/1"} 0.0' in found
 
 
 def cycles(host: Host, key: Path, count: int) -> None:
@@ -323,3 +328,93 @@ def test_ups_and_downs_leave_nothing(hosts: Hosts, key: Path) -> None:
 @pytest.mark.soak
 def test_a_thousand_ups_and_downs_leave_nothing(hosts: Hosts, key: Path) -> None:
     cycles(hosts[0], key, 1000)
+
+
+def test_prometheus_can_ask_by_tcp(hosts: Hosts) -> None:
+    host = hosts[0]
+    with host.place.inside(), opened("lo") as loop:
+        loop.set_up()
+    host.service("--metrics", "127.0.0.1:9464")
+    with host.place.inside():
+        connection = http.client.HTTPConnection("127.0.0.1", 9464, timeout=10)
+        connection.request("GET", "/metrics")
+        assert b"pysec_secured" in connection.getresponse().read()
+        connection.request("GET", "/v1/links")
+        assert connection.getresponse().status == 404
+        connection.close()
+    for words in ("9464", "127.0.0.1:x", "127.0.0.1:70000"):
+        assert host.pysec("service", "--socket", str(host.run / "other"), "--metrics", words)[0] == 2
+
+
+def test_typed_in_a_terminal(hosts: Hosts, key: Path) -> None:
+    first, second = hosts
+    second.pysec("up", "cable", "--key", str(key), "--wait", "0")
+    typed = ("up", "cable", "--key", str(key), "--try", "60")
+    with first.terminal(*typed) as terminal:
+        terminal.expect("SECURED, encrypted")
+        terminal.expect("Type yes within [0-9]+ s to keep it: ")
+        terminal.sendline("yes")
+        terminal.expect("It stays.")
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 0
+    with first.terminal("top", "--interval", "0.2") as terminal:
+        terminal.expect("secured")
+        terminal.expect("secured")
+        terminal.sendintr()
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 0
+    first.must("down", "cable")
+    with first.terminal(*typed) as terminal:
+        terminal.expect("to keep it: ")
+        terminal.sendline("no")
+        terminal.expect("Undone: that was not yes.")
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 1
+    assert not first.has_interface("sec-cable")
+    with first.terminal(*typed[:-1], "2") as terminal:
+        terminal.expect("Undone.")
+        terminal.expect(pexpect.EOF)
+    assert not first.has_interface("sec-cable")
+
+
+def test_an_interface_that_moves_to_another_namespace_is_waited_for(hosts: Hosts, key: Path) -> None:
+    first, second = hosts
+    up(hosts, key)
+    index = first.place.rtnl.facts("cable").index
+    away = _ifinfo(index) + attribute(28, struct.pack("=i", second.place.fd)) + text(3, "moved")
+    first.place.rtnl.request("move", 16, NLM_F_ACK, away)
+    assert "is not there: waiting for it" in first.wait_for(lambda report: report["state"] == "gone")["why"]
+    assert first.pysec("show", "--verify")[0] == 1
+    back = _ifinfo(second.place.rtnl.facts("moved").index)
+    back += attribute(28, struct.pack("=i", first.place.fd)) + text(3, "cable")
+    second.place.rtnl.request("move", 16, NLM_F_ACK, back)
+    first.place.rtnl.set_up("cable")
+    first.wait_for(lambda report: report["secured"])
+
+
+def test_a_full_disk_costs_what_would_be_remembered_and_not_the_link(hosts: Hosts, key: Path) -> None:
+    first = hosts[0]
+    first.place.rtnl.add_ipv4("cable", "10.99.0.1", 24)
+    first.service()
+    with first.place.inside():
+        resource_limit = (0, resource.RLIM_INFINITY)
+        resource.prlimit(first.services[-1].pid, resource.RLIMIT_FSIZE, resource_limit)
+        first.client.link("PUT", "cable", "", {"key": str(key)})
+        said = [each["reason"] for each in first.client.link("GET", "cable", "/events")["events"]]
+        assert addresses(first, "sec-cable") == ["10.99.0.1/24"]
+        assert any("a crash would lose what cable had" in each for each in said), said
+        resource.prlimit(
+            first.services[-1].pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )
+        first.client.link("DELETE", "cable")
+    assert addresses(first, "cable") == ["10.99.0.1/24"]
+
+
+def test_a_service_leaves_no_core_dump(hosts: Hosts) -> None:
+    process = hosts[0].service()
+    assert resource.prlimit(process.pid, resource.RLIMIT_CORE) == (0, 0)
+    # What cannot be dumped belongs to root whoever runs it, and no debugger of the same user may look into it.
+    code = "from pysec.runtime.privacy import keep_memory_private as k; import ctypes; k(); "
+    code += "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "0\n"

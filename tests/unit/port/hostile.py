@@ -39,7 +39,7 @@ def numbered(number: int) -> bytes:
 
 @dataclass
 class Relay:
-    """What stands on the wire. `accept` is what B has to accept of it."""
+    """What stands on the wire. `accept`: what B has to accept of it; `passed`: the packet numbers it sees pass."""
 
     near: socket.socket
     far: socket.socket
@@ -47,6 +47,7 @@ class Relay:
     read: int = 0
     given: int = 0
     accept: int = 0
+    passed: int = 0
     too_long: int = 0
     is_cut: bool = False
     done: Counter[str] = field(default_factory=Counter)
@@ -88,6 +89,7 @@ class Relay:
     def _pass(self, octets: bytes) -> None:
         an, pn = octets[SECTAG_AT + 2] & 3, int.from_bytes(octets[PN_AT : PN_AT + 4], "big")
         if pn >= self._next_pn.get(an, 1):
+            self.passed += pn + 1 - self._next_pn.get(an, 1)
             self._next_pn[an] = pn + 1
             self.accept += 1
         self._give(octets)
@@ -327,6 +329,9 @@ class Hostile:
         check("B's port accounts for every frame", receive.unaccounted, 0)
         check("B counts what it read", into.total_in, receive.frames_in - receive.too_long)
         check("B accepted, as the relay has it", into.packets(Verdict.IN_OK), self.relay.accept)
+        gaps = self.b.sc_gaps(self.a.sci)
+        check("packet numbers that B saw pass, as the relay has it", gaps.passed, self.relay.passed)
+        check("frames that B knows to be lost, as the relay has it", gaps.lost, self.relay.passed - self.relay.accept)
         check("B's port handed on", receive.frames_out + receive.unsent, into.packets(Verdict.IN_OK))
         check("host B received", self.books.received, receive.frames_out)
 
