@@ -139,7 +139,7 @@ def spell(seconds: float) -> str:
     """A time as people say it, in its two greatest units."""
     if seconds >= _FOR_EVER_S:
         return "more than 100 years"
-    left, found = int(seconds), []
+    left, found = int(seconds), list[str]()
     for size, name in _UNITS:
         if left >= size and len(found) < 2:
             found.append(f"{left // size:,} {name}{'s' if left // size > 1 else ''}")

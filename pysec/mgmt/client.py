@@ -58,7 +58,7 @@ class Client:
             raise DriverError(f"{self.path}: the service does not answer: {error}") from None
         finally:
             connection.close()
-        value = json.loads(text) if answer.headers.get_content_type() == "application/json" else text
+        value: Any = json.loads(text) if answer.headers.get_content_type() == "application/json" else text
         if answer.status != 200:
             _raise(value["error"])
         return value

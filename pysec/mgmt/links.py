@@ -88,7 +88,7 @@ class Links:
 
     def _save(self) -> None:
         documents = {name: settings.document(link.link) for name, link in self.by_name.items()}
-        trials = {
+        trials: dict[str, Any] = {
             name: None if trial.before is None else settings.document(trial.before)
             for name, trial in self._trials.items()
         }
@@ -96,7 +96,7 @@ class Links:
             state.write(self._folder, state.State(documents, trials))
         except OSError as error:
             # MKA needs no state: the link stays, and only a restart would not know of it.
-            for name in documents or {"-": None}:
+            for name in documents:
                 self._say(name, "warning", f"what is up cannot be noted ({error.strerror}): a restart will not know it")
 
     def _say(self, name: str, event: str, reason: str) -> None:

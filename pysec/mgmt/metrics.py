@@ -89,5 +89,5 @@ def _snake(name: str) -> str:
 def exposition(reports: Iterable[Mapping[str, Any]]) -> bytes:
     """Some links' reports in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Reports(reports))  # type: ignore[arg-type]
+    registry.register(_Reports(reports))
     return generate_latest(registry)

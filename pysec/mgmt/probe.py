@@ -133,11 +133,9 @@ def _may_pass(frame: bytes, port: SinglePort) -> bool:
     ethertype = int.from_bytes(frame[12:14], "big")
     if ethertype == port.config.pae.kay.ethertype:
         return True
-    return any(
-        ethertype == each.ethertype if each.ethertype is not None else frame[:6] == each.address.octets
-        for each in port.config.bypass
-        if each.ethertype is not None or each.address is not None
-    )
+    by_type = {each.ethertype for each in port.config.bypass}
+    by_address = {each.address.octets for each in port.config.bypass if each.address is not None}
+    return ethertype in by_type or frame[:6] in by_address
 
 
 def _judge(seen: _Seen, probe: bytes, random: bytes, port: SinglePort, keys: list[SakMaterial]) -> list[Check]:

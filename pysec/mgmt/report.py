@@ -142,7 +142,7 @@ def _rates(link: ManagedLink) -> dict[str, float]:
     seconds = max(now.at - before.at, 1e-9)
 
     def rate(figure: Any) -> float:
-        return max(0.0, round((figure(now.counters) - figure(before.counters)) / seconds, 1))
+        return float(max(0.0, round((figure(now.counters) - figure(before.counters)) / seconds, 1)))
 
     def out_octets(c: Counters) -> int:
         return c.out_octets_protected + c.out_octets_encrypted

@@ -11,7 +11,7 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,9 +58,9 @@ class Setting:
             value = float(value)
         if type(value) is not self.kind:
             raise ValueError(f"must be {_KINDS[self.kind]}")
-        if self.kind is list and not all(isinstance(each, str) for each in value):
+        if isinstance(value, list) and not all(isinstance(each, str) for each in value):
             raise ValueError("must be a list of strings")
-        for each in value if self.kind is list else (value,):
+        for each in value if isinstance(value, list) else (value,):
             if self.choices and each not in self.choices:
                 raise ValueError(f"{each}: must be one of {', '.join(self.choices)}" + _nearest(each, self.choices))
         self.check(value)
@@ -232,8 +232,9 @@ def link_config(link: Link) -> SingleConfig:
         plain_allowed=policy is Policy.SHOULD_SECURE,
         rekey_period_s=of["rekey-period"],
         delay_protect=of["delay-protect"],
-        **({"cipher_suites": suites} if suites else {}),
     )
+    if suites:
+        kay = replace(kay, cipher_suites=suites)
     controls = Controls(replay_window=of["replay-window"], cipher_suite=kay.cipher_suites[0])
     given = of["address"]
     return SingleConfig(
