@@ -114,12 +114,14 @@ def _frame_lines(report: dict[str, Any]) -> list[str]:
 
 
 def _peer_lines(peer: dict[str, Any]) -> list[str]:
-    found = [f"  peer: {peer['sci']}"]
+    found = [f"  peer: {peer['name']} ({peer['sci']})" if peer.get("name") else f"  peer: {peer['sci']}"]
     if peer["live"]:
         role = "key server" if peer["key-server"] else f"key server priority {peer['key-server-priority']}"
         found.append(f"    live, {role}, MKA version {peer['mka-version']}")
     else:
         found.append("    not live: MKA does not hear it")
+    if peer.get("delay-bound-s") is not None:
+        found.append(f"    delay: no frame is taken that was sent more than {peer['delay-bound-s']:g} s ago")
     if peer["receiving-with"] is not None:
         found.append(f"    receiving with KI {peer['receiving-with']}")
     if "counters" in peer:

@@ -56,17 +56,21 @@ class _Reports:
 
     def _peers(self) -> Iterator[Metric]:
         live = GaugeMetricFamily("pysec_peer_live", "1 while MKA hears the peer", labels=_PEER)
+        words = "No frame is taken that was sent longer ago"
+        delay = GaugeMetricFamily("pysec_peer_delay_bound_s", words, labels=_PEER)
         families: dict[str, CounterMetricFamily] = {}
         for report in self._reports:
             for peer in report.get("peers", ()):
                 labels = [report["interface"], peer["sci"]]
                 live.add_metric(labels, float(peer["live"]))
+                if peer.get("delay-bound-s") is not None:
+                    delay.add_metric(labels, peer["delay-bound-s"])
                 for name, value in (peer.get("counters", {}) | _gaps(peer)).items():
                     if name not in families:
                         words = f"{name}, of one peer"
                         families[name] = CounterMetricFamily(f"pysec_peer_{_snake(name)}", words, labels=_PEER)
                     families[name].add_metric(labels, value)
-        yield from (live, *families.values())
+        yield from (live, delay, *families.values())
 
     def _guard(self) -> Metric:
         words = "Frames that each rule of the guard has seen"

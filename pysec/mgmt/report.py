@@ -13,11 +13,12 @@ from pysec.dataplane import Counters
 from pysec.dataplane.verdicts import Verdict
 from pysec.errors import PysecError
 from pysec.mgmt.managed import REFUSED, ManagedLink
+from pysec.mgmt.settings import peer_names
 from pysec.mka.status import KayStatus, ParticipantStatus, PeerStatus
 from pysec.pae import PortStatus
 from pysec.protocols import Installed
 from pysec.runtime.single import SinglePort
-from pysec.types import ConfidentialityOffset, Sci
+from pysec.types import ConfidentialityOffset, MacAddress, Sci
 
 PROTECTED: Final = (Verdict.OUT_PROTECTED, Verdict.OUT_ENCRYPTED)
 
@@ -38,7 +39,7 @@ def link_report(link: ManagedLink, now: float) -> dict[str, Any]:
         return said | {"state": "failed", "secured": False, "why": link.failure, "retry-s": retry_s}
     if not port.is_attached:
         return said | {"state": "gone", "secured": False, "why": f"interface {link.name} is not there: waiting for it"}
-    status, kay = port.status(), port.pae.kay.status()
+    status, kay = port.status(), port.pae.kay.status(port.runner.now)
     state = "secured" if status.secured else "in-clear" if status.open else "closed"
     said |= {"state": state, "secured": status.secured, "why": "" if status.secured else status.why}
     return said | _keys(status, kay) | _pns(link, status, kay) | _frames(link, port, status, kay)
@@ -130,7 +131,7 @@ def _frames(link: ManagedLink, port: SinglePort, status: PortStatus, kay: KaySta
         "guard": [
             {"name": each.name, "inward": each.inward, "frames": each.frames} for each in port.common.counts()
         ],
-        "peers": _peers(port, status, kay),
+        "peers": _peers(port, status, kay, peer_names(link.link["peer"].value)),
     }  # fmt: skip
 
 
@@ -159,14 +160,17 @@ def _rates(link: ManagedLink) -> dict[str, float]:
     }
 
 
-def _peers(port: SinglePort, status: PortStatus, kay: KayStatus) -> list[dict[str, Any]]:
+def _peers(port: SinglePort, status: PortStatus, kay: KayStatus, names: dict[MacAddress, str]) -> list[dict[str, Any]]:
     known: dict[Sci, PeerStatus] = {}
     for participant in kay.participants:
         known |= {peer.sci: peer for peer in participant.peers if peer.sci is not None}
     receiving = dict(status.receiving)
     installed = port.pae.installer.installed or Installed(port.config.pae.secured, frozenset(), (), ())
     scis = {*known, *installed.receive_scs}
-    return [_peer(port, sci, known.get(sci), receiving) for sci in sorted(scis, key=lambda sci: sci.value)]
+    return [
+        {"name": names.get(sci.mac, "")} | _peer(port, sci, known.get(sci), receiving)
+        for sci in sorted(scis, key=lambda sci: sci.value)
+    ]
 
 
 def _peer(port: SinglePort, sci: Sci, peer: PeerStatus | None, receiving: dict[Sci, Any]) -> dict[str, Any]:
@@ -177,6 +181,7 @@ def _peer(port: SinglePort, sci: Sci, peer: PeerStatus | None, receiving: dict[S
             "key-server-priority": peer.key_server_priority,
             "mka-version": peer.mka_version,
             "gone-in-s": round(peer.seconds_left, 1),
+            "delay-bound-s": _rounded(peer.delay_bound_s),
         }
     said["receiving-with"] = receiving[sci].mka_text if sci in receiving else None
     try:

@@ -21,7 +21,7 @@ from pysec.pae import PaeConfig, Policy
 from pysec.protocols import Controls
 from pysec.runtime import bypass
 from pysec.runtime.single import SingleConfig
-from pysec.types import CipherSuite, ConfidentialityOffset
+from pysec.types import CipherSuite, ConfidentialityOffset, MacAddress
 
 FORMAT: Final = "pysec-link/1"
 OFFSETS: Final = {
@@ -104,6 +104,21 @@ def _addresses(value: list[str]) -> None:
         ipaddress.ip_interface(each)
 
 
+def _peers(value: list[str]) -> None:
+    peer_names(value)
+
+
+def peer_names(value: list[str]) -> dict[MacAddress, str]:
+    """The names that peers are given, by address (ValueError)."""
+    named: dict[MacAddress, str] = {}
+    for each in value:
+        name, equals, address = each.rpartition("=")
+        if not equals or not name or not name.isprintable():
+            raise ValueError(f"{each[:60]!r}: must be NAME=MAC, as in pump-3=02:00:00:00:00:0b")
+        named[MacAddress.parse(address)] = name
+    return named
+
+
 SETTINGS: Final = (
     Setting("interface", str, "", "the common port: what the cable is in", check=_interface, metavar="IFACE"),
     Setting("key", str, "", "the key file (pysec genkey)", metavar="FILE"),
@@ -148,6 +163,7 @@ SETTINGS: Final = (
     Setting(
         "bypass", list, [], f"goes round MACsec, may come again: {', '.join(bypass.KNOWN)}", choices=tuple(bypass.KNOWN)
     ),
+    Setting("peer", list, [], "NAME=MAC of a peer, for show; may come again", check=_peers, metavar="NAME=MAC"),
     Setting("guard", bool, True, "leave the host's own stack on the interface, in clear", off="no-guard"),
     Setting("raise-mtu", bool, False, "raise IFACE's MTU; the TAP has what IFACE had then"),
     Setting("implicit-sci", bool, False, "no SCI in the SecTAG while there is a single peer"),

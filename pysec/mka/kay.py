@@ -326,9 +326,9 @@ class Kay:
         """The SAK that the principal has made or taken last, whether or not it is in use already."""
         return None if self.principal is None else self.principal.sak
 
-    def status(self) -> status.KayStatus:
-        """The whole state, for people."""
-        return status.of(self, self._now)
+    def status(self, now: float | None = None) -> status.KayStatus:
+        """The whole state, for people; as of its last verb, or of a later time."""
+        return status.of(self, self._now if now is None else max(now, self._now))
 
     # ---- from the participants to the port
 

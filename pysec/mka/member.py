@@ -59,6 +59,10 @@ class Member:
         """Whether whoever has heard nothing after this MN has missed one that we sent at least `margin_s` ago."""
         return now - next((at for sent, at in self._sent if sent > mn), now) >= margin_s
 
+    def sent_at(self, mn: int) -> float | None:
+        """When we sent this MN; None if that is longer ago than the MKA Life Time, or never was."""
+        return next((at for sent, at in self._sent if sent == mn), None)
+
     def is_recent(self, mn: int, now: float) -> bool:
         """Whether we sent this MN within the last MKA Life Time (802.1X-2020 9.4.3)."""
         self._forget(now)

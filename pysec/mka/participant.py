@@ -13,6 +13,7 @@ The key server's part is in `keyserver`, the taking of a SAK in `keyclient`. `ka
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from pysec.errors import ProtocolError
 from pysec.mka.config import NEVER_KEY_SERVER
@@ -25,10 +26,13 @@ from pysec.mka.member import Member
 from pysec.mka.message import PduMaker
 from pysec.mka.pacing import HelloTimer, TokenBucket
 from pysec.mka.peers import Peer, PeerTable
-from pysec.mka.port import PortState
+from pysec.mka.port import UNUSED_PN, PortState
 from pysec.mka.sak import KnownSaks, Sak, SakMember
 from pysec.types import CipherSuite, Ckn
 from pysec.wire.mkpdu import BasicSet, MkPdu
+
+# How long before an MKPDU the lowest PN in it was in use at most (802.1X-2020 9.10).
+LOWEST_PN_AGE_S: Final = 2.0
 
 # For so long after the key server was lost, a peer that still follows it counts as willing: its next MKPDU, or the
 # one after that if the first is lost, says what it has made of the loss.
@@ -222,7 +226,24 @@ class Participant:
         peer.sak_use = pdu.sak_use
         self.key_client.note_use(peer)
         self.key_client.note_delay_protect(peer, pdu)
+        self._note_bound(peer, pdu)
         self.key_server.note_use(peer, pdu)
+
+    def _note_bound(self, peer: Peer, pdu: MkPdu) -> None:
+        """How old a frame can be that is still taken from a peer (802.1X-2020 9.10).
+
+        An MKPDU that lists our MN was made after we had sent that; the lowest PN in it was in use at most so long
+        before. So a frame with this PN or a greater one cannot be older than that, however long anybody holds it."""
+        use = pdu.sak_use
+        slots = () if use is None or not use.delay_protect else (use.latest, use.old)
+        told = [peer.lowest_pns.get(slot.ki, UNUSED_PN) for slot in slots if slot is not None]
+        if not told or UNUSED_PN in told:  # it has not said how far it has come, or not yet
+            peer.bound_from = None
+            return
+        mn = self._listed_mn(pdu)
+        sent = None if mn is None else self.member.sent_at(mn)
+        if sent is not None:
+            peer.bound_from = sent - LOWEST_PN_AGE_S
 
     # ---- time and the election
 

@@ -65,6 +65,8 @@ class Peer:
     sak_use: SakUse | None = None
     lowest_pns: dict[Ki, int] = field(default_factory=dict)
     """What delay protection has come to, for the SAKs that it reports."""
+    bound_from: float | None = None
+    """What is still taken of its frames was sent after this; None: it does not bound their delay."""
     _candidate: Candidate | None = None
 
     @property

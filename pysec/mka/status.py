@@ -35,6 +35,8 @@ class PeerStatus:
     cipher_suites: tuple[CipherSuite, ...] | None
     seconds_left: float
     """Until it is gone if it is not heard again."""
+    delay_bound_s: float | None
+    """A frame of it that is taken now was sent no longer ago than this; None: it does not bound the delay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ def _peer(peer: Peer, now: float) -> PeerStatus:
         mka_version=peer.mka_version,
         cipher_suites=peer.suites,
         seconds_left=max(0.0, peer.ends_at - now),
+        delay_bound_s=None if peer.bound_from is None else now - peer.bound_from,
     )
 
 

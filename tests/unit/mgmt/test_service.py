@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -267,33 +268,66 @@ def test_what_cannot_be_is_refused_and_leaves_what_was(hosts: Hosts, key: Path, 
         first.client.link("DELETE", "cable")
 
 
-def test_secrets_are_nowhere(hosts: Hosts, key: Path) -> None:
-    up(hosts, key)
-    cak = next(line.split()[-1] for line in key.read_text().splitlines() if line.startswith("cak"))
-    places = {"links.json": (hosts[0].run / "links.json").read_bytes()}
-    places["events.log"] = (hosts[0].run / "events.log").read_bytes()
-    places["show"] = hosts[0].must("show", "--json", "--events").encode()
-    pid = hosts[0].service_pid()
-    for name in ("cmdline", "environ"):
-        places[name] = Path(f"/proc/{pid}/{name}").read_bytes()
-    with hosts[0].place.inside():
-        places["metrics"] = hosts[0].client.ask("GET", "/metrics").encode()
-        places["openapi"] = json.dumps(hosts[0].client.ask("GET", "/v1/openapi.json")).encode()
+def secrets_in(places: dict[str, bytes], cak: str) -> set[str]:
+    """Where a CAK can be read, as hex digits or as octets."""
     needles = [cak.encode(), bytes.fromhex(cak)]
-    found = {name for name, octets in places.items() if any(needle in octets.lower() for needle in needles)}
-    assert found == set()
-    # The canary: the same search, where one was put on purpose.
-    (hosts[0].run / "events.log").open("ab").write(b"oops " + cak.encode())
-    assert cak.encode() in (hosts[0].run / "events.log").read_bytes().lower()
+    return {
+        name for name, octets in places.items() if any(each in octets or each in octets.lower() for each in needles)
+    }
+
+
+def test_secrets_are_nowhere(hosts: Hosts, key: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    seen: dict[str, bytes] = {}
+    looking = threading.Event()
+
+    def look() -> None:
+        """At the command line and the environment of every process, while commands are typed."""
+        while not looking.wait(0.02):
+            for each in Path("/proc").iterdir():
+                for name in ("cmdline", "environ") if each.name.isdecimal() else ():
+                    with contextlib.suppress(OSError):
+                        seen[f"{each.name}/{name}"] = (each / name).read_bytes()
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    up(hosts, key, "--trace", str(trace))
+    seen["show"] = hosts[0].must("show", "--json", "--events", "--verify").encode()
+    seen["doctor"] = hosts[0].must("doctor", "cable", "--json").encode()
+    looking.set()
+    looker.join()
+    cak = next(line.split()[-1] for line in key.read_text().splitlines() if line.startswith("cak"))
+    for path in (*hosts[0].run.rglob("*"), trace):
+        if path.is_file():
+            seen[path.name] = path.read_bytes()
+    with hosts[0].place.inside():
+        for target in ("/metrics", "/v1/openapi.json", "/v1/links", "/v1/links/cable/settings"):
+            seen[target] = json.dumps(hosts[0].client.ask("GET", target)).encode()
+    assert {"links.json", "events.log", "trace.jsonl"} < set(seen)
+    assert len(seen) > 15
+    assert secrets_in(seen, cak) == set()
+    # The canary: each place, had it been put there.
+    for name in ("links.json", "events.log", "trace.jsonl", "show"):
+        assert secrets_in(seen | {name: seen[name] + cak.upper().encode()}, cak) == {name}
+        assert secrets_in(seen | {name: seen[name] + bytes.fromhex(cak)}, cak) == {name}
 
 
 def test_metrics_have_the_standards_names(hosts: Hosts, key: Path) -> None:
-    up(hosts, key)
+    up(hosts, key, "--delay-protect", "--peer", "pump-3=02:00:00:00:00:0b")
+    assert hosts[0].report()["peers"][0]["delay-bound-s"] is None  # it has sent nothing yet
+    ear = Ear(hosts[1].place, 0x88B6, "sec-cable")
+    ear.say(*[b"\xff" * 6 + bytes.fromhex("02000000000b88b6") + bytes(46)] * 10)
+    ear.close()
+    peer = hosts[0].wait_for(lambda report: report["peers"][0]["delay-bound-s"])["peers"][0]
+    assert peer["name"] == "pump-3"
+    assert 2.0 <= peer["delay-bound-s"] < 8.0
+    assert "no frame is taken that was sent more than" in hosts[0].must("show")
     with hosts[0].place.inside():
         found = hosts[0].client.ask("GET", "/metrics")
     assert 'pysec_secured{interface="cable"} 1.0' in found
     assert 'pysec_in_pkts_ok_total{interface="cable"}' in found
     assert 'pysec_peer_live{interface="cable",sci="02:00:00:00:00:0b/1"} 1.0' in found
+    assert 'pysec_peer_delay_bound_s{interface="cable"' in found
     assert 'pysec_peer_lost_total{interface="cable",sci="02:00:00:00:00:0b/1"} 0.0' in found
 
 

@@ -34,6 +34,7 @@ replay-window = 64
 rekey-period = 3600
 delay-protect = true
 bypass = ["lldp", "ptp"]
+peer = ["pump-3=02:00:00:00:00:0b"]
 guard = false
 raise-mtu = true
 implicit-sci = true
@@ -109,6 +110,8 @@ def test_defaults_are_the_safe_choice() -> None:
         ("rekey-period = nan", "must be 1 or more"),
         ("replay-window = 4294967296", "must be 0 to 2^32 - 1"),
         ("vlan-tags-in-clear = 3", "must be 0, 1 or 2"),
+        ('peer = ["pump-3"]', "must be NAME=MAC"),
+        ('peer = ["pump-3=02:00"]', ":3: peer:"),
         ('address = ["10.0.0.1"]', "as in 10.0.0.1/24"),
         ('address = ["10.0.0.1/33"]', ":3: address:"),
         ('address = ["move", "keep"]', "stand alone"),

@@ -19,7 +19,7 @@ from pysec.mka.events import (
 )
 from pysec.mka.kay import Kay, KayConfig, KeyUse
 from pysec.types import An, CipherSuite, Ki, MacAddress
-from tests.unit.mka.lan import Lan, Puppet, cak, sci
+from tests.unit.mka.lan import Lan, Puppet, Station, cak, sci
 
 
 def test_two_stations_agree_a_sak_without_a_timer() -> None:
@@ -113,6 +113,35 @@ def test_bounded_hellos_with_delay_protection() -> None:
     assert (len(lan.by(a)) - before[0], len(lan.by(b)) - before[1]) == (40, 10)
     assert lan.by(a)[-1].pdu.sak_use.delay_protect  # type: ignore[union-attr]
     assert not lan.by(b)[-1].pdu.sak_use.delay_protect  # type: ignore[union-attr]
+
+
+def test_the_delay_that_a_peer_allows_is_known_and_grows_when_it_is_not_heard() -> None:
+    """802.1X-2020 9.10: what it says was made after it had heard us, and speaks of at most 2 s before."""
+    lan = Lan()
+    a, b = lan.station(1, config=KayConfig(delay_protect=True)), lan.station(2)
+    lan.run(20)
+
+    def bound(station: Station) -> float | None:
+        (participant,) = station.kay.status(lan.now).participants
+        return participant.peers[0].delay_bound_s
+
+    assert bound(a) is None  # b does not bound it
+    assert bound(b) is None  # a has not told how far it has come
+    agreed = a.kay.agreed_sak
+    assert agreed is not None
+    for pn in range(100, 140):
+        a.kay.report_pns((agreed.ki, pn, pn + 10))
+        lan.run(0.5)
+        found = bound(b)
+        assert found is not None or pn == 100
+    # At most 2 s before an MKPDU of every half second, which has heard our last one of every 2 s.
+    assert found is not None
+    assert 2.0 <= found <= 4.6
+    lan.passes = lambda sender, receiver, sent: False
+    lan.run(1)
+    later = bound(b)
+    assert later is not None
+    assert 0.9 <= later - found <= 1.6
 
 
 def test_hurried_answers_have_a_bound_and_are_not_lost() -> None:
