@@ -21,6 +21,7 @@ GROUPS = {
     "tests/unit/lab/": "network",
     "tests/unit/mgmt/test_doctor.py": "service",
     "tests/unit/mgmt/test_service.py": "service",
+    "tests/unit/mgmt/test_service_life.py": "service",
     "tests/unit/runtime/": "network",
     "tests/unit/port/test_port_kernel.py": "network",
     "tests/unit/port/test_port_super.py": "network",

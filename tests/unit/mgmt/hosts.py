@@ -17,6 +17,7 @@ import pexpect
 
 from pysec.lab.netns import NetNs
 from pysec.mgmt.client import SOCKET_NAME, Client
+from pysec.runtime.addresses import found_on
 from pysec.runtime.interface import opened
 from tests.unit.runtime.ups import skip_without_guard
 
@@ -123,3 +124,19 @@ class Host:
             process.wait()
         if (pid := self.service_pid()) is not None:
             os.kill(pid, signal.SIGKILL)
+
+
+Hosts = tuple[Host, Host]
+
+
+def up(hosts: Hosts, key: Path, *options: str) -> None:
+    """Both ends up, and secured."""
+    hosts[1].pysec("up", "cable", "--key", str(key), "--wait", "0", *options)
+    hosts[0].must("up", "cable", "--key", str(key), "--wait", "30", *options)
+    hosts[1].wait_for(lambda report: report["secured"])
+
+
+def addresses(host: Host, name: str) -> list[str]:
+    """What an interface has, in the words of `ip`; nothing if it is not there."""
+    with host.place.inside(), opened(name) as interface:
+        return found_on(interface.index).in_words() if interface.exists else []
