@@ -31,12 +31,25 @@ TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks. namespace: the network namespace, if it was told. is_owner: the service's own user, or root; others
+    may speak to it by way of their group."""
+
+    namespace: str = ""
+    is_owner: bool = True
+
+
+OWNER: Final = Asker()
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What was asked. name: of the link, where the path has one. body: a JSON value, or None."""
 
     name: str
     query: dict[str, str]
     body: Any
+    by: Asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +78,8 @@ class Api:
         """reload: brings the links to what the service's files say now."""
         self._links, self._reload = links, reload
 
-    async def answer(self, method: str, target: str, octets: bytes, lives_in: str = "") -> Answer:
-        """Answer a request; whatever it is, there is an answer. lives_in: the asker's network namespace, if told."""
+    async def answer(self, method: str, target: str, octets: bytes, by: Asker = OWNER) -> Answer:
+        """Answer a request; whatever it is, there is an answer."""
         path, _, query = target.partition("?")
         allowed = []
         for route in ROUTES:
@@ -75,14 +88,14 @@ class Api:
                 continue
             if route.method == method:
                 name = unquote(found["name"]) if "{name}" in route.path else ""
-                return await self._answer(route, name, query, octets, lives_in)
+                return await self._answer(route, name, query, octets, by)
             allowed.append(route.method)
         if allowed:
             return Answer.error(405, "UsageError", f"{path}: takes {', '.join(allowed)}, not {method[:20]}")
         return Answer.error(404, "UsageError", f"{path[:100]}: there is no such path; GET /v1/openapi.json lists them")
 
-    async def _answer(self, route: Route, name: str, query: str, octets: bytes, lives_in: str) -> Answer:
-        if lives_in and route.method != "GET" and lives_in != str(namespace()):
+    async def _answer(self, route: Route, name: str, query: str, octets: bytes, by: Asker) -> Answer:
+        if by.namespace and route.method != "GET" and by.namespace != str(namespace()):
             words = "the service lives in another network namespace than you do, and other interfaces are there"
             return Answer.error(409, "UsageError", words)
         try:
@@ -90,7 +103,7 @@ class Api:
         except (ValueError, RecursionError):
             return Answer.error(400, "UsageError", "the body is not JSON")
         try:
-            asked = Request(name, {key: values[-1] for key, values in parse_qs(query).items()}, body)
+            asked = Request(name, {key: values[-1] for key, values in parse_qs(query).items()}, body, by)
             return await getattr(self, route.does)(asked)  # type: ignore[no-any-return]
         except NoSuchLink as error:
             return Answer.error(404, "NoSuchLink", str(error))
@@ -142,6 +155,8 @@ class Api:
         for name in settings.FILES:
             if link[name].value and not link[name].value.startswith("/"):
                 raise UsageError(f"{name}: the service needs the whole path, from / on")
+        if not asked.by.is_owner and (link["trace"].value or link["keylog"].value):
+            raise UsageError("trace, keylog: the service writes these files, so only its own user can name them")
         try_s = self._seconds(asked)
         done = self._links.up(link, try_s)
         return Answer.of({"done": done, "link": self._report(self._links.get(asked.name))})

@@ -11,13 +11,14 @@ import contextlib
 import os
 import socket
 import stat
+import struct
 from pathlib import Path
 from typing import Final
 
 import h11
 
 from pysec.errors import KeyStoreError, UsageError
-from pysec.mgmt.api import Answer, Api
+from pysec.mgmt.api import Answer, Api, Asker
 from pysec.mgmt.client import NAMESPACE
 
 MAX_BODY_OCTETS: Final = 1 << 20
@@ -78,7 +79,7 @@ class HttpServer:
             if asked is None:
                 return
             request, body = asked
-            answer = await self._answer(request, body)
+            answer = await self._answer(request, body, _is_owner(writer))
             _send(connection, writer, answer, request.method == b"HEAD")
             await writer.drain()
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
@@ -105,13 +106,23 @@ class HttpServer:
             else:
                 return None
 
-    async def _answer(self, request: h11.Request, body: bytes) -> Answer:
+    async def _answer(self, request: h11.Request, body: bytes, is_owner: bool) -> Answer:
         target = request.target.decode("ascii", "replace")
         if self._only and target.partition("?")[0] not in self._only:
             return Answer.error(404, "UsageError", f"only {', '.join(sorted(self._only))} is here")
         lives_in = next((value for name, value in request.headers if name == NAMESPACE.encode()), b"")
         method = "GET" if request.method == b"HEAD" else request.method.decode("ascii", "replace")
-        return await self._api.answer(method, target, body, lives_in.decode("ascii", "replace"))
+        asker = Asker(lives_in.decode("ascii", "replace"), is_owner)
+        return await self._api.answer(method, target, body, asker)
+
+
+def _is_owner(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other end of a unix socket is the service's own user, or root."""
+    sock = writer.get_extra_info("socket")
+    if sock is None or sock.family != socket.AF_UNIX:
+        return False
+    _, uid, _ = struct.unpack("=iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return uid in (0, os.geteuid())
 
 
 def _send(connection: h11.Connection, writer: asyncio.StreamWriter, answer: Answer, head_only: bool) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pysec.errors import PysecError, UsageError
+from pysec.errors import FormatError, PysecError, UsageError
 from pysec.mgmt import settings, state
 from pysec.mgmt.errors import NoSuchLink, Unavailable
 from pysec.mgmt.managed import ManagedLink
@@ -23,7 +24,8 @@ from pysec.runtime.single import why_unavailable
 from pysec.types import Ckn
 
 SAMPLE_S = 1.0
-_PROTECTS_NO_MORE = "undone"
+SERVICE = "service"
+"""The name under which the service itself is told of, where it is no link."""
 
 
 class _Trial:
@@ -47,27 +49,39 @@ class Links:
     # ---- as a whole
 
     def start(self, wanted: Mapping[str, Link]) -> None:
-        """Bring up what is wanted, and what was up when the service ended last (FormatError, OSError)."""
-        was = state.read(self._folder)
-        links = {}
-        for name, document in was.links.items():
-            links[name] = settings.parse(document, f"{state.NAME}: {name}")
-        links |= wanted
-        for name, before in was.trials.items():
-            if name in wanted:
-                continue
+        """Bring up what is wanted, and what was up when the service ended last. What cannot be read of that is told
+        and set aside: it is no reason to leave the others down."""
+        was = self._recalled()
+        links = self._parsed(was.links) | dict(wanted)
+        undone = {name: before for name, before in was.trials.items() if name not in wanted}
+        for name in undone:
             self._say(name, "undone", "it was on trial when the service ended, and nobody had confirmed it")
-            if before is None:
-                links.pop(name, None)
-                with contextlib.suppress(PysecError):
-                    open_again(name, lambda event, reason, name=name: self._say(name, event, reason))  # type: ignore[misc]
-            else:
-                links[name] = settings.parse(before, f"{state.NAME}: {name}")
+            links.pop(name, None)
+        links |= self._parsed({name: before for name, before in undone.items() if before is not None})
+        for name in set(undone) - set(links):
+            with contextlib.suppress(PysecError):
+                open_again(name, functools.partial(self._say, name))
         for name, link in links.items():
             self.by_name[name] = ManagedLink(link, self._tell)
             self.by_name[name].start_patiently()
         self._save()
         self._sample()
+
+    def _recalled(self) -> state.State:
+        try:
+            return state.read(self._folder)
+        except (FormatError, OSError) as error:
+            self._say(SERVICE, "warning", f"{error}; kept as {state.set_aside(self._folder)}")
+            return state.State()
+
+    def _parsed(self, documents: Mapping[str, Any]) -> dict[str, Link]:
+        found = {}
+        for name, document in documents.items():
+            try:
+                found[name] = settings.parse(document, f"{state.NAME}: {name}")
+            except UsageError as error:
+                self._say(name, "warning", f"{error}; it is not brought up")
+        return found
 
     def close(self) -> None:
         """End all, and leave the interfaces closed to the host: the next service takes them over, and `pysec down`
@@ -157,7 +171,7 @@ class Links:
         try:
             link.stop()
             if link.failure:  # after a failure the guard has stayed
-                open_again(name, lambda event, reason: self._say(name, event, reason))
+                open_again(name, functools.partial(self._say, name))
         finally:
             self._save()
 
@@ -179,13 +193,14 @@ class Links:
     def undo(self, name: str) -> None:
         """As it was before the trial."""
         trial = self._trials.pop(name)
-        self._say(name, _PROTECTS_NO_MORE, "nobody has confirmed it in time")
-        self.down(name)
-        if trial.before is not None:
-            link = ManagedLink(trial.before, self._tell)
-            self.by_name[name] = link
-            link.start_patiently()
-            self._save()
+        self._say(name, "undone", "nobody has confirmed it in time")
+        if trial.before is None:
+            self.down(name)
+            return
+        self.by_name[name].stop(leave_closed=True)
+        self.by_name[name] = ManagedLink(trial.before, self._tell)
+        self.by_name[name].start_patiently()
+        self._save()
 
     def rekey(self, name: str) -> None:
         """Ask for a new SAK (NoSuchLink; UsageError if the link is not up)."""

@@ -39,12 +39,12 @@ def read(folder: Path) -> State:
         found = json.loads(text)
         form = found["format"]
         if form != FORMAT:
-            raise FormatError(f"{path}: format {str(form)[:40]!r}: this pysec reads {FORMAT}; remove it to start empty")
+            raise FormatError(f"{path}: format {str(form)[:40]!r}: this pysec reads {FORMAT}")
         links, trials = found["links"], found["trials"]
         if not isinstance(links, dict) or not isinstance(trials, dict):
             raise TypeError
     except (ValueError, KeyError, TypeError):
-        raise FormatError(f"{path}: is not the state of a service; remove it to start empty") from None
+        raise FormatError(f"{path}: is not the state of a service") from None
     return State(links, trials)
 
 
@@ -67,3 +67,9 @@ def forget(folder: Path) -> None:
     """Remove the file if it says nothing (FormatError, OSError)."""
     if read(folder) == State():
         (folder / NAME).unlink(missing_ok=True)
+
+
+def set_aside(folder: Path) -> Path:
+    """Keep the file under another name, for somebody to look at; that name (OSError)."""
+    path = folder / NAME
+    return path.replace(path.with_suffix(".unreadable"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from pysec.runtime.guard import Guard
+from pysec.runtime.guard import Guard, GuardUnavailable
 from pysec.runtime.interface import opened
 from pysec.runtime.settings import CommonSettings, Memo
 from pysec.runtime.tap import give_back, memo_of
@@ -18,12 +18,17 @@ def open_again(interface: str, tell: Callable[[str, str], None]) -> bool:
     """
     with contextlib.ExitStack() as stack:
         common = stack.enter_context(opened(interface))
-        guard = stack.enter_context(contextlib.closing(Guard(interface)))
-        left = guard.left_behind()
-        if left is not None:
-            guard.remove()
         memo = memo_of(interface)
         moved = memo.read()
+        left = None
+        try:
+            guard = stack.enter_context(contextlib.closing(Guard(interface)))
+            left = guard.left_behind()
+            if left is not None:
+                guard.remove()
+        except GuardUnavailable:
+            if not moved:
+                raise
         if moved and give_back(moved, common, tell):
             memo.remove()
         if left is None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pysec.errors import KeyStoreError, UsageError
 from pysec.mgmt import http as server_module
 from pysec.mgmt import links as links_module
-from pysec.mgmt.api import ROUTES, Answer, Api, openapi
+from pysec.mgmt.api import OWNER, ROUTES, Answer, Api, Asker, openapi
 from pysec.mgmt.client import Client
 from pysec.mgmt.errors import NoService
 from pysec.mgmt.http import MAX_BODY_OCTETS, HttpServer, unix_listener
@@ -40,12 +40,12 @@ def ignore(name: str, event: PortEvent) -> None:
     pass
 
 
-def ask(folder: Path, method: str, target: str, body: bytes = b"", lives_in: str = "") -> Answer:
+def ask(folder: Path, method: str, target: str, body: bytes = b"", by: Asker = OWNER) -> Answer:
     """The answer of a service without links."""
 
     async def once() -> Answer:
         api = Api(Links(folder, ignore), dict)
-        return await api.answer(method, target, body, lives_in)
+        return await api.answer(method, target, body, by)
 
     return asyncio.run(once())
 
@@ -147,7 +147,16 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     assert b"the path has eth1, and the settings eth2" in answer.octets
     answer = ask(tmp_path, "PUT", "/v1/links/eth1", b'{"key": "k"}')
     assert b"the service needs the whole path" in answer.octets
-    assert ask(tmp_path, "DELETE", "/v1/links/eth1", lives_in="1").status == 409
+    assert ask(tmp_path, "DELETE", "/v1/links/eth1", by=Asker("1")).status == 409
+
+
+def test_who_is_there_by_way_of_a_group_names_no_file_to_write(tmp_path: Path) -> None:
+    """The service may be root, and would overwrite any."""
+    for name in ("trace", "keylog"):
+        body = json.dumps({"key": "/k", name: "/etc/passwd"}).encode()
+        answer = ask(tmp_path, "PUT", "/v1/links/eth1", body, Asker(is_owner=False))
+        assert answer.status == 400
+        assert b"only its own user can name them" in answer.octets
 
 
 def test_a_fault_of_ours_is_no_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -213,3 +214,22 @@ def test_a_service_leaves_no_core_dump(hosts: Hosts) -> None:
     code += "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "0\n"
+
+
+def test_what_cannot_be_recalled_is_set_aside_and_in_nobodys_way(hosts: Hosts, key: Path, tmp_path: Path) -> None:
+    first = hosts[0]
+    first.run.mkdir()
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "cable.toml").write_text(f'format = "pysec-link/1"\ninterface = "cable"\nkey = "{key}"\n')
+    (first.run / "links.json").write_text('{"format": "pysec-state/9"}')
+    service = first.service(str(links))
+    assert first.report()["state"] == "closed"
+    assert (first.run / "links.unreadable").read_text() == '{"format": "pysec-state/9"}'
+    service.send_signal(signal.SIGTERM)
+    assert service.wait(30) == 0
+    state = {"format": "pysec-state/1", "trials": {}, "links": {"wire": {"colour": 3}, "cable": {"key": str(key)}}}
+    (first.run / "links.json").write_text(json.dumps(state))
+    first.service(str(links))
+    with first.place.inside():
+        assert [each["interface"] for each in first.client.ask("GET", "/v1/links")["links"]] == ["cable"]
