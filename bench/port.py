@@ -1,7 +1,7 @@
 """Why this exists: what a protected link carries and costs, beside the same link without MACsec, and beside others.
 
-Two parts: TCP, one stream and four, through the TAP interfaces of two hosts; and frames a second through a box between
-two cables. See bench/README.md for the providers.
+Three parts: TCP, one stream and four, through the TAP interfaces of two hosts; frames a second through a box between
+two cables; and round trips between the two hosts, one after another. See bench/README.md for the providers.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from bench import port_frames, port_links, port_tcp
+from bench import port_frames, port_latency, port_links, port_tcp
 from bench.options import Effort, Session, Subparsers, add_common, numbers
-from bench.port_rows import FramesRow, PortRow, TcpRow
+from bench.port_rows import FramesRow, LatencyRow, PortRow, TcpRow
 from pysec.errors import UsageError
 from pysec.lab.netns import why_unavailable
 from pysec.types import CipherSuite
 
-PARTS = ("tcp", "frames")
+PARTS = ("tcp", "frames", "latency")
 PLAIN = "pysec:GCM-AES-128"  # of which there is a row with plain TAP interfaces, too
 OURS = (PLAIN, "pysec:GCM-AES-256", "pysec:GCM-AES-XPN-256", f"{PLAIN}{port_links.INTEGRITY}")
 PROVIDERS = ("veth", "bridge", "bare", "forwarder", *OURS, "kernel", "wireguard-go", "openvpn")
@@ -100,6 +100,20 @@ class _Run:
                 row = FramesRow("port", provider, "frames", suite=_suite(provider), frame_octets=octets, burst=1)
                 row.workers = 0 if provider == "bridge" else 1
                 sample = functools.partial(port_frames.run, maker, octets, self._seconds)
+                found.append((row, lambda row=row, sample=sample: row.add(sample())))
+        return found
+
+    def latency(self) -> list[Job]:
+        """There and back, through the TAP interfaces of two hosts."""
+        found: list[Job] = []
+        for kind in port_latency.KINDS:
+            for provider in self._providers:
+                maker, why = port_links.find(provider, self._args.impl, residence_every=1)
+                if maker is None:
+                    self.missing[f"{provider}, latency"] = why
+                    continue
+                row = LatencyRow("port", provider, kind, suite=_suite(provider))
+                sample = functools.partial(port_latency.run, maker, kind, self._seconds)
                 found.append((row, lambda row=row, sample=sample: row.add(sample())))
         return found
 

@@ -75,7 +75,9 @@ def secys(name: str | None, impl: str | None = None, mtu: int = CABLE_MTU) -> tu
 
 
 @contextlib.contextmanager
-def ports(suite: str | None, impl: str | None = None, *, super_frames: bool = True) -> Iterator[Link]:
+def ports(
+    suite: str | None, impl: str | None = None, *, super_frames: bool = True, residence_every: int = 0
+) -> Iterator[Link]:
     """A TAP interface for each host and a port behind it, with a SecY that has this suite, or lets all pass."""
     with contextlib.ExitStack() as stack:
         a, b = stack.enter_context(hosts())
@@ -91,21 +93,25 @@ def ports(suite: str | None, impl: str | None = None, *, super_frames: bool = Tr
                     disable_offloads("secure")
             each.rtnl.set_up("secure", mac=MACS[number], mtu=HOST_MTU, queue_frames=QUEUE_FRAMES)
             each.rtnl.add_ipv4("secure", ADDRESSES[number], 24)
-            link.ports.append(stack.enter_context(Port(secy, common=common, controlled=tap)))
+            link.ports.append(
+                stack.enter_context(Port(secy, common=common, controlled=tap, residence_every=residence_every))
+            )
             for descriptor in (common, tap):
                 os.close(descriptor)
             link.ports[-1].start()
         yield link
 
 
-def find(provider: str, impl: str | None = None) -> tuple[Maker | None, str]:
-    """How a provider's link is made; or None, and why there is none here."""
+def find(provider: str, impl: str | None = None, *, residence_every: int = 0) -> tuple[Maker | None, str]:
+    """How a provider's link is made; or None, and why there is none here. residence_every: where ports carry it, one
+    burst of so many is timed."""
     if provider == "veth":
         return veth, ""
     if provider == "bridge":
         return (bridge, "") if shutil.which("ip") else (None, "iproute2 is not installed")
     if provider == "forwarder":
-        return functools.partial(ports, None, impl), ""
+        return functools.partial(ports, None, impl, residence_every=residence_every), ""
     if provider.startswith("pysec:"):
-        return functools.partial(ports, provider.removeprefix("pysec:"), impl), ""
+        suite = provider.removeprefix("pysec:")
+        return functools.partial(ports, suite, impl, residence_every=residence_every), ""
     return port_peers.find(provider)

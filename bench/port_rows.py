@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from bench import port_frames, port_tcp
+from bench import port_frames, port_latency, port_tcp
 from bench.rows import Row, spread
+from pysec.dataplane.residence import PortResidence
 
 
 @dataclass
@@ -73,9 +74,48 @@ class FramesRow(Row):
         )
 
 
-PortRow = TcpRow | FramesRow
+@dataclass
+class LatencyRow(Row):
+    """Round trips by a link, one after another. Its samples are the median of each run."""
+
+    found: list[port_latency.Sample] = field(default_factory=list)
+
+    def add(self, sample: port_latency.Sample) -> None:
+        """One more."""
+        self.found.append(sample)
+        self.samples.append(statistics.median(sample.round_trips_ns))
+
+    def percentiles_us(self) -> dict[str, float]:
+        """Over the round trips of all runs."""
+        every = sorted(ns / 1e3 for sample in self.found for ns in sample.round_trips_ns)
+        at = {name: every[min(int(len(every) * part), len(every) - 1)] for name, part in PERCENTILES.items()}
+        return {name: float(f"{value:.4g}") for name, value in (at | {"max": every[-1]}).items()}
+
+    def residence(self) -> dict[str, dict[str, Any]]:
+        """How long ports held bursts, both ends and all runs together; nothing where no port carries the link."""
+        held = [sample.residence for sample in self.found if sample.residence is not None]
+        if not held:
+            return {}
+        whole = sum(held, PortResidence())
+        return {"transmit": whole.transmit.as_dict(), "receive": whole.receive.as_dict()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as it stands in a results file."""
+        facts: dict[str, Any] = {"round_trips": sum(len(sample.round_trips_ns) for sample in self.found)}
+        facts["us"] = self.percentiles_us()
+        residence = self.residence()
+        return {**super().as_dict(), **facts, **({"residence": residence} if residence else {}), **_faults(self.found)}
+
+    def line(self) -> str:
+        """The row for people."""
+        at = ", ".join(f"{name} {value:g}" for name, value in self.percentiles_us().items())
+        return f"{self.provider:<28}{self.op:<10} us: {at}"
 
 
-def _faults(samples: Sequence[port_tcp.Sample | port_frames.Sample]) -> dict[str, list[str]]:
+PortRow = TcpRow | FramesRow | LatencyRow
+PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+
+
+def _faults(samples: Sequence[port_tcp.Sample | port_frames.Sample | port_latency.Sample]) -> dict[str, list[str]]:
     faults = [fault for sample in samples for fault in sample.faults]
     return {"faults": faults} if faults else {}

@@ -46,4 +46,29 @@ def frames(card: dict[str, Any], rows: Rows) -> str:
     return _table(["thousand frames a second: median (quartiles), by octets", *head], lines)
 
 
-TABLES: dict[str, Callable[..., str]] = {"port-tcp": tcp, "port-frames": frames}
+def latency(card: dict[str, Any], rows: Rows, *, kind: str = "ping") -> str:
+    """Round trips between two hosts, by what is between them."""
+    chosen = [row for row in rows if row["bench"] == "port" and row["op"] == kind]
+    lines = [
+        [f"`{row['provider']}`", *(f"{value:,.0f}" for value in row["us"].values()), f"{row['round_trips']:,}"]
+        for row in chosen
+    ]
+    head = list(chosen[0]["us"]) if chosen else []
+    return _table(["there and back, us", *head, "round trips"], lines)
+
+
+def residence(card: dict[str, Any], rows: Rows, *, kind: str = "udp-echo") -> str:
+    """How long ports held bursts meanwhile."""
+    lines = []
+    for row in rows:
+        if row["bench"] != "port" or row["op"] != kind or "residence" not in row:
+            continue
+        for way, found in row["residence"].items():
+            values = [f"{found[name] / 1e3:,.1f}" for name in ("p50_ns", "p99_ns", "p99_9_ns", "max_ns")]
+            lines.append([f"`{row['provider']}`, {way}", *values])
+    return _table(["held in the port, us", "p50", "p99", "p99.9", "max"], lines)
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "port-tcp": tcp, "port-frames": frames, "port-latency": latency, "port-residence": residence,
+}  # fmt: skip

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import port_links, port_peers, port_tables
+from bench import port_latency, port_links, port_peers, port_tables
 from bench.__main__ import main
 from bench.port_base import ADDRESSES, MACS
 from pysec import SecY
+from pysec.errors import DriverError
 from pysec.lab.netns import NetNs
 from tests.unit.port.joined import eventually
 
@@ -161,3 +162,41 @@ def test_tables_for_documents() -> None:
     ]
     with pytest.raises(ValueError, match="no row"):
         port_tables.tcp({}, rows, streams="2")
+
+
+@root
+@pytest.mark.slow
+def test_round_trips(tmp_path: Path) -> None:
+    path = tmp_path / "port.jsonl"
+    which = [word for name in ("veth", "forwarder", "pysec:GCM-AES-128") for word in ("--provider", name)]
+    assert main(["port", "--quick", "--part", "latency", "--json", str(path), *which]) == 0
+    card, *rows = map(json.loads, path.read_text("utf-8").splitlines())
+    ours = ("veth", "forwarder", "pysec:GCM-AES-128")
+    assert [(row["provider"], row["op"]) for row in rows] == [
+        (name, op) for op in ("ping", "udp-echo") for name in ours
+    ]
+    for row in rows:
+        assert row["round_trips"] > 100
+        values = list(row["us"].values())
+        assert values == sorted(values)
+        assert ("residence" in row) == (row["provider"] != "veth")
+        assert "faults" not in row
+    held = rows[-1]["residence"]
+    assert held["transmit"]["count"] > 100
+    assert "udp-echo" in rows[-1]["op"]
+    for table in (port_tables.latency, port_tables.residence):
+        assert "`pysec:GCM-AES-128`" in table(card["card"], rows, kind="udp-echo")
+
+
+@root
+def test_canary_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_latency, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(port_latency, "_ECHO", 'print("ready", flush=True); import time; time.sleep(60)')
+    with pytest.raises(DriverError, match="nothing has come back"):
+        port_latency.run(port_links.veth, "udp-echo", 0.1)
+
+
+def test_an_echo_request_is_one() -> None:
+    request = port_latency._echo_request(7)
+    assert request[:2] == b"\x08\x00"
+    assert port_latency._checksum(request) == 0  # over the whole, with its checksum (RFC 1071)
