@@ -92,6 +92,7 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation[2]["operationId"])
 @tries(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
@@ -126,6 +127,7 @@ def test_every_answer_is_one_that_is_described(
             assert value["error"]["kind"] != "InternalError"
 
 
+@pytest.mark.slow
 @given(method=st.text(max_size=8), target=st.text(max_size=40), body=st.binary(max_size=40))
 @tries(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_request_has_an_answer(

@@ -157,6 +157,7 @@ def test_two_files_of_one_interface_are_refused(tmp_path: Path) -> None:
         linkfile.read_folder(tmp_path)
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.sampled_from([*BY_NAME, "format", "other"]),
@@ -171,6 +172,7 @@ def test_any_request_is_a_link_or_an_error_of_the_caller(body: dict[str, Any]) -
     assert parse(json.loads(json.dumps(settings.document(link))), "again").keys() == link.keys()
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 def test_any_octets_are_a_file_or_an_error(octets: bytes) -> None:
     with tempfile.NamedTemporaryFile(suffix=".toml") as file:
