@@ -15,8 +15,12 @@ from typing import Any
 
 import pexpect
 
+from pysec.cli.link_options import layers
+from pysec.cli.main import parser
+from pysec.errors import PysecError
 from pysec.lab.netns import NetNs
 from pysec.mgmt.client import SOCKET_NAME, Client
+from pysec.mgmt.settings import document
 from pysec.runtime.addresses import found_on
 from pysec.runtime.interface import opened
 from tests.unit.runtime.ups import skip_without_guard
@@ -49,16 +53,26 @@ class Host:
         assert code == 0, (words, code, out, errors)
         return out
 
+    def begin_service(self, *words: str) -> subprocess.Popen[str]:
+        """Start a service."""
+        path = str(self.run / SOCKET_NAME)
+        with (self.run.parent / f"{self.run.name}.out").open("w") as out:
+            self.services.append(self._popen("service", "--socket", path, *words, stdout=out, stderr=out))
+        return self.services[-1]
+
     def service(self, *words: str) -> subprocess.Popen[str]:
         """Start a service and wait until it answers."""
-        with (self.run.parent / f"{self.run.name}.out").open("w") as out:
-            process = self._popen("service", *words, stdout=out, stderr=out)
-        self.services.append(process)
-        client, end = Client(self.run / SOCKET_NAME), time.monotonic() + PATIENCE_S
-        while time.monotonic() < end and process.poll() is None:
-            with contextlib.suppress(Exception):
-                client.ask("GET", "/v1/service")
-                return process
+        process = self.begin_service(*words)
+        self.wait_for_service()
+        return process
+
+    def wait_for_service(self) -> None:
+        """Until the service that was started last answers."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and self.services[-1].poll() is None:
+            with contextlib.suppress(PysecError):
+                self.client.ask("GET", "/v1/service")
+                return
             time.sleep(0.02)
         raise AssertionError((self.run.parent / f"{self.run.name}.out").read_text())
 
@@ -130,10 +144,17 @@ Hosts = tuple[Host, Host]
 
 
 def up(hosts: Hosts, key: Path, *options: str) -> None:
-    """Both ends up, and secured."""
-    hosts[1].pysec("up", "cable", "--key", str(key), "--wait", "0", *options)
-    hosts[0].must("up", "cable", "--key", str(key), "--wait", "30", *options)
-    hosts[1].wait_for(lambda report: report["secured"])
+    """Both ends up, each by a service that was started for it, and secured."""
+    args = parser(("up",)).parse_args(["up", "cable", "--key", str(key), *options])
+    wanted = document(layers(args))
+    for host in hosts:
+        host.begin_service("--log", str(host.run / "events.log"))
+    for host in hosts:
+        host.wait_for_service()
+        with host.place.inside():
+            host.client.link("PUT", "cable", "", wanted)
+    for host in hosts:
+        host.wait_for(lambda report: report["secured"])
 
 
 def addresses(host: Host, name: str) -> list[str]:

@@ -66,6 +66,7 @@ def test_one_command_makes_a_link_secure_and_shows_that_it_is(hosts: Hosts, key:
     assert not (first.run / "control.sock").exists()
 
 
+@pytest.mark.soak
 def test_integrity_only_is_said_to_be_that(hosts: Hosts, key: Path) -> None:
     up(hosts, key, "--offset", "none")
     code, said = hosts[0].shown("--verify")
