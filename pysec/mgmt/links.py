@@ -125,7 +125,7 @@ class Links:
         return self.by_name[name]
 
     def up(self, link: Link, try_s: float | None = None) -> str:
-        """Bring a link up, or change it; "up", "changed" or "unchanged".
+        """Bring a link up, or change it; "up", "changed" or "unchanged". One that has failed is tried again now.
 
         try_s: after so many seconds it is as it was before, unless it is confirmed. UsageError, Unavailable,
         DriverError, KeyStoreError, FormatError, OSError: it could not be brought up; one that was there before is
@@ -134,7 +134,10 @@ class Links:
             raise Unavailable(why)
         new = ManagedLink(link, self._tell)
         old = self.by_name.get(new.name)
-        if old is not None and settings.document(old.link) == settings.document(link):
+        is_same = old is not None and settings.document(old.link) == settings.document(link)
+        if is_same and old is not None and old.port is not None:
+            if try_s is None and new.name in self._trials:
+                self.confirm(new.name)  # whoever asks for it again, and not on trial, wants it
             return "unchanged"
         before = None if old is None else old.link
         trial = self._trials.pop(new.name, None)

@@ -132,6 +132,8 @@ class ManagedLink:
 
     def _note_failure(self, error: Exception) -> None:
         said = str(error)
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            said = f"{error.filename}: {error.strerror}"
         if said != self.failure:
             self._retry_s = _FIRST_RETRY_S
             self._say("failed", f"{said}; the link stays closed, and is tried again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -63,7 +64,8 @@ class Service:
                 await server.close()
             links.close()
             if self._until_idle:
-                forget(self._folder)
+                with contextlib.suppress(PysecError, OSError):
+                    forget(self._folder)
 
     def reload(self) -> dict[str, str]:
         """Bring the links to what the files say now; what became of each (UsageError, FormatError, OSError)."""

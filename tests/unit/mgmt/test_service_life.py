@@ -37,6 +37,11 @@ def test_a_trial_undoes_itself_unless_it_is_confirmed(hosts: Hosts, key: Path) -
     assert first.pysec("confirm", "cable")[0] == 2
     time.sleep(2.5)
     assert first.has_interface("sec-cable")
+    # Asked for again, and not on trial, it stays too.
+    first.pysec("up", "cable", "--key", str(key), "--priority", "4", "--try", "2", "--wait", "0")
+    first.pysec("up", "cable", "--key", str(key), "--priority", "4", "--wait", "0")
+    assert first.report()["trial-left-s"] is None
+    first.pysec("up", "cable", "--key", str(key), "--wait", "0")
     # A change on trial goes back to what was before.
     first.pysec("up", "cable", "--key", str(key), "--priority", "3", "--try", "2", "--wait", "0")
     with first.place.inside():
@@ -233,3 +238,23 @@ def test_what_cannot_be_recalled_is_set_aside_and_in_nobodys_way(hosts: Hosts, k
     first.service(str(links))
     with first.place.inside():
         assert [each["interface"] for each in first.client.ask("GET", "/v1/links")["links"]] == ["cable"]
+
+
+def test_a_link_that_has_failed_is_tried_again_when_somebody_asks(hosts: Hosts, key: Path) -> None:
+    first, aside = hosts[0], key.with_name("aside")
+    first.service()
+    words = ("up", "cable", "--key", str(key), "--wait", "0")
+    assert first.pysec(*words)[0] == 1
+    key.rename(aside)
+    link_delete(first.place, "sec-cable")
+    why = f"{key}: No such file or directory"
+    first.wait_for(lambda report: (report["state"], report["why"]) == ("failed", why))
+    code, _, errors = first.pysec(*words)
+    assert (code, "No such file" in errors) == (2, True)
+    assert first.report()["state"] == "failed"
+    code, out, _ = first.pysec("show")
+    assert code == 1
+    assert "FAILED" in out
+    aside.rename(key)
+    assert first.pysec(*words)[0] == 1
+    assert first.report()["state"] == "closed"
