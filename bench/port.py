@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from bench import port_frames, port_latency, port_links, port_tcp
 from bench.options import Effort, Session, Subparsers, add_common, numbers
+from bench.port_devices import DEVICES
 from bench.port_rows import FramesRow, LatencyRow, PortRow, TcpRow
 from pysec.errors import UsageError
 from pysec.lab.netns import why_unavailable
@@ -38,6 +39,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--streams", type=numbers, metavar="N,..", help="TCP streams at once (1,4)")
     parser.add_argument("--octets", type=numbers, metavar="N,..", help="frame sizes (64,512,1500,9000; quick 64,1500)")
     parser.add_argument("--provider", action="append", metavar="NAME", help=f"only this one ({', '.join(PROVIDERS)})")
+    parser.add_argument("--dev", metavar="A", help="an interface of this machine, instead of veths; tcp and latency")
+    parser.add_argument("--peer-dev", metavar="B", help="the interface at the other end of its cable")
     parser.set_defaults(run=run)
 
 
@@ -89,6 +92,9 @@ class _Run:
     def frames(self) -> list[Job]:
         """Through a box between two cables."""
         found: list[Job] = []
+        if DEVICES.names is not None:
+            self.missing["frames"] = "two interfaces make one cable, and a box needs two"
+            return found
         for octets in self._args.octets or ([64, 1500] if self._args.quick else SIZES):
             if not 14 <= octets <= max(SIZES):
                 raise UsageError(f"--octets {octets}: must be 14 to {max(SIZES)}")
@@ -123,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
     why = why_unavailable()
     if why is not None:
         raise UsageError(f"bench port: {why}")
+    DEVICES.use(args.dev, args.peer_dev)
     everywhere = os.sched_getaffinity(0)
     session = Session(args, EFFORT)
     os.sched_setaffinity(0, everywhere)  # two hosts and a link do not fit on one CPU

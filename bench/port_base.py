@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bench.port_devices import DEVICES
 from pysec.dataplane.port import Port
 from pysec.errors import DriverError
 from pysec.lab.netns import NetNs
@@ -50,15 +51,17 @@ def hosts() -> Iterator[tuple[NetNs, NetNs]]:
     with NetNs() as a, NetNs() as b:
         for each in (a, b):
             each.quieten()
-        yield a, b
+        with DEVICES.lent(a, b):
+            yield a, b
 
 
 def cable(a: NetNs, b: NetNs, mtu: int) -> None:
-    """A veth between them, ready.
+    """A veth between them, ready, or the interfaces that are lent.
 
     Its MAC addresses are its own: under a host's, the host itself would take from it what is not protected.
     """
-    a.rtnl.add_veth("cable", "cable", b)
+    if DEVICES.names is None:
+        a.rtnl.add_veth("cable", "cable", b)
     for each in (a, b):
         each.rtnl.set_up("cable", mtu=mtu)
     for each in (a, b):

@@ -15,6 +15,7 @@ from typing import Final
 
 from bench import port_peers
 from bench.port_base import ADDRESSES, CABLE_MTU, HOST_MTU, MACS, Link, Maker, cable, hosts, ip
+from bench.port_devices import DEVICES
 from pysec import SecY, SecYConfig
 from pysec.dataplane.port import Port, disable_offloads, open_packet, open_tap
 from pysec.lab.netns import NetNs
@@ -107,6 +108,8 @@ def find(provider: str, impl: str | None = None, *, residence_every: int = 0) ->
     burst of so many is timed."""
     if provider == "veth":
         return veth, ""
+    if provider == "bridge" and DEVICES.names is not None:
+        return None, "it would need two cables"
     if provider == "bridge":
         return (bridge, "") if shutil.which("ip") else (None, "iproute2 is not installed")
     if provider == "forwarder":

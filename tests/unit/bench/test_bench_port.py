@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import port_latency, port_links, port_peers, port_tables
+from bench import port_devices, port_latency, port_links, port_peers, port_tables
 from bench.__main__ import main
 from bench.port_base import ADDRESSES, MACS
 from pysec import SecY
@@ -200,3 +200,21 @@ def test_an_echo_request_is_one() -> None:
     request = port_latency._echo_request(7)
     assert request[:2] == b"\x08\x00"
     assert port_latency._checksum(request) == 0  # over the whole, with its checksum (RFC 1071)
+
+
+@root
+@pytest.mark.slow
+def test_interfaces_of_the_machine_are_lent_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_devices.DEVICES, "names", None)  # what is lent ends with the test
+    path = tmp_path / "port.jsonl"
+    which = [word for name in ("veth", "pysec:GCM-AES-128") for word in ("--provider", name)]
+    with NetNs() as home, home.inside():
+        home.rtnl.add_veth("nic0", "nic1", home)
+        arguments = ["port", "--quick", "--part", "latency", "--dev", "nic0", "--json", str(path), *which]
+        assert main(arguments) == 2
+        assert main([*arguments, "--peer-dev", "nic9"]) == 2
+        assert main([*arguments, "--peer-dev", "nic1"]) == 0
+        names = {name for _, name in socket.if_nameindex()}
+        assert {"nic0", "nic1"} <= names
+    _, *rows = map(json.loads, path.read_text("utf-8").splitlines())
+    assert [row["provider"] for row in rows] == ["veth", "pysec:GCM-AES-128"] * 2
