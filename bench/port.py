@@ -25,6 +25,7 @@ PARTS = ("tcp", "frames", "latency")
 PLAIN = "pysec:GCM-AES-128"  # of which there is a row with plain TAP interfaces, too
 OURS = (PLAIN, "pysec:GCM-AES-256", "pysec:GCM-AES-XPN-256", f"{PLAIN}{port_links.INTEGRITY}")
 PROVIDERS = ("veth", "bridge", "bare", "forwarder", *OURS, "kernel", "wireguard-go", "openvpn")
+SPIN_US = 100  # how long a port's threads look for the next frame before they sleep, in a row of its own
 SIZES = (64, 512, 1500, 9000)
 EFFORT = Effort(5, 3000, 1, 1000, "a minute: does it run? the figures mean little")
 
@@ -118,9 +119,14 @@ class _Run:
                 if maker is None:
                     self.missing[f"{provider}, latency"] = why
                     continue
-                row = LatencyRow("port", provider, kind, suite=_suite(provider))
-                sample = functools.partial(port_latency.run, maker, kind, self._seconds)
-                found.append((row, lambda row=row, sample=sample: row.add(sample())))
+                makers = [(kind, maker)]
+                if provider == PLAIN:
+                    spinning, _ = port_links.find(provider, self._args.impl, residence_every=1, spin_us=SPIN_US)
+                    makers += [(f"{kind}-spin", spinning)] if spinning is not None else []
+                for op, make in makers:
+                    row = LatencyRow("port", provider, op, suite=_suite(provider))
+                    sample = functools.partial(port_latency.run, make, kind, self._seconds)
+                    found.append((row, lambda row=row, sample=sample: row.add(sample())))
         return found
 
 

@@ -76,10 +76,9 @@ def secys(name: str | None, impl: str | None = None, mtu: int = CABLE_MTU) -> tu
 
 
 @contextlib.contextmanager
-def ports(
-    suite: str | None, impl: str | None = None, *, super_frames: bool = True, residence_every: int = 0
-) -> Iterator[Link]:
-    """A TAP interface for each host and a port behind it, with a SecY that has this suite, or lets all pass."""
+def ports(suite: str | None, impl: str | None = None, *, super_frames: bool = True, **options: int) -> Iterator[Link]:
+    """A TAP interface for each host and a port behind it, with a SecY that has this suite, or lets all pass. options:
+    of the ports, `residence_every` and `spin_us`."""
     with contextlib.ExitStack() as stack:
         a, b = stack.enter_context(hosts())
         cable(a, b, CABLE_MTU)
@@ -94,18 +93,16 @@ def ports(
                     disable_offloads("secure")
             each.rtnl.set_up("secure", mac=MACS[number], mtu=HOST_MTU, queue_frames=QUEUE_FRAMES)
             each.rtnl.add_ipv4("secure", ADDRESSES[number], 24)
-            link.ports.append(
-                stack.enter_context(Port(secy, common=common, controlled=tap, residence_every=residence_every))
-            )
+            link.ports.append(stack.enter_context(Port(secy, common=common, controlled=tap, **options)))
             for descriptor in (common, tap):
                 os.close(descriptor)
             link.ports[-1].start()
         yield link
 
 
-def find(provider: str, impl: str | None = None, *, residence_every: int = 0) -> tuple[Maker | None, str]:
-    """How a provider's link is made; or None, and why there is none here. residence_every: where ports carry it, one
-    burst of so many is timed."""
+def find(provider: str, impl: str | None = None, **options: int) -> tuple[Maker | None, str]:
+    """How a provider's link is made; or None, and why there is none here. options: of the
+    ports, where ports carry it."""
     if provider == "veth":
         return veth, ""
     if provider == "bridge" and DEVICES.names is not None:
@@ -113,8 +110,8 @@ def find(provider: str, impl: str | None = None, *, residence_every: int = 0) ->
     if provider == "bridge":
         return (bridge, "") if shutil.which("ip") else (None, "iproute2 is not installed")
     if provider == "forwarder":
-        return functools.partial(ports, None, impl, residence_every=residence_every), ""
+        return functools.partial(ports, None, impl, **options), ""
     if provider.startswith("pysec:"):
         suite = provider.removeprefix("pysec:")
-        return functools.partial(ports, suite, impl, residence_every=residence_every), ""
+        return functools.partial(ports, suite, impl, **options), ""
     return port_peers.find(provider)

@@ -48,9 +48,13 @@ def frames(card: dict[str, Any], rows: Rows) -> str:
 
 def latency(card: dict[str, Any], rows: Rows, *, kind: str = "ping") -> str:
     """Round trips between two hosts, by what is between them."""
-    chosen = [row for row in rows if row["bench"] == "port" and row["op"] == kind]
+    chosen = [row for row in rows if row["bench"] == "port" and row["op"] in (kind, f"{kind}-spin")]
     lines = [
-        [f"`{row['provider']}`", *(f"{value:,.0f}" for value in row["us"].values()), f"{row['round_trips']:,}"]
+        [
+            f"`{row['provider']}`" + (", looking 100 us" if row["op"] != kind else ""),
+            *(f"{value:,.0f}" for value in row["us"].values()),
+            f"{row['round_trips']:,}",
+        ]
         for row in chosen
     ]
     head = list(chosen[0]["us"]) if chosen else []
