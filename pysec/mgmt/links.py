@@ -21,7 +21,6 @@ from pysec.mgmt.settings import Link
 from pysec.pae import PortEvent, Source
 from pysec.runtime.opening import open_again
 from pysec.runtime.single import why_unavailable
-from pysec.types import Ckn
 
 SAMPLE_S = 1.0
 SERVICE = "service"
@@ -231,15 +230,6 @@ class Links:
                     self.by_name[name].start_patiently()
                     self._save()
         return done
-
-    def ckns(self) -> set[Ckn]:
-        """The names of the CAKs in use."""
-        return {
-            each.ckn
-            for link in self.by_name.values()
-            if link.port is not None and link.port.is_attached
-            for each in link.port.pae.kay.status().participants
-        }
 
 
 def events_of(link: ManagedLink) -> list[dict[str, Any]]:

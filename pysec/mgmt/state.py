@@ -9,12 +9,12 @@ one is on the disk.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from pysec.errors import FormatError
+from pysec.runtime.folder import write_whole
 
 FORMAT: Final = "pysec-state/1"
 NAME: Final = "links.json"
@@ -50,17 +50,8 @@ def read(folder: Path) -> State:
 
 def write(folder: Path, state: State) -> None:
     """Have the file say so (OSError: the disk is full, say; the old one stays then)."""
-    path = folder / NAME
-    temporary = path.with_name(f".{NAME}.{os.urandom(4).hex()}")
-    try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, "links": state.links, "trials": state.trials}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    said = {"format": FORMAT, "links": state.links, "trials": state.trials}
+    write_whole(folder / NAME, json.dumps(said, indent=1))
 
 
 def forget(folder: Path) -> None:

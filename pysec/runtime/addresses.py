@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from pysec.errors import DriverError, FormatError
+from pysec.runtime.folder import write_whole
 from pysec.runtime.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, attribute, attribute_list
 from pysec.runtime.route import RouteSocket
 
@@ -93,17 +94,9 @@ class Memo:
             raise FormatError(f"{self.path}: is not JSON") from None
 
     def write(self, moved: Moved) -> None:
-        """Have it say so, whole or not at all, also after a power loss (OSError)."""
+        """Have it say so, whole or not at all (OSError)."""
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
-        try:
-            with temporary.open("x", encoding="ascii") as file:
-                json.dump(moved.as_dict(), file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(self.path, json.dumps(moved.as_dict(), indent=1))
 
     def remove(self) -> None:
         """Nothing is moved any more (OSError)."""
@@ -177,11 +170,11 @@ def _address_for(body: bytes, index: int, name: str) -> bytes:
     parts = []
     for kind, octets in attribute_list(body[8:]):
         if kind == IFA_FLAGS:
-            octets = struct.pack("=I", struct.unpack("=I", octets)[0] & _ASKED_FOR)  # noqa: PLW2901
-        if kind == IFA_LABEL:  # it begins with the interface's name
-            octets = _label(octets, name)  # noqa: PLW2901
-        if octets:
+            parts.append(attribute(kind, struct.pack("=I", struct.unpack("=I", octets)[0] & _ASKED_FOR)))
+        elif kind != IFA_LABEL:
             parts.append(attribute(kind, octets))
+        elif label := _label(octets, name):  # it begins with the interface's name
+            parts.append(attribute(kind, label))
     return struct.pack("=BBBBi", family, prefix, 0, scope, index) + b"".join(parts)
 
 

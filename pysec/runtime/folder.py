@@ -56,3 +56,18 @@ def made(folder: Path) -> Path:
     if folder == ROOT and _owner() is None:
         (ROOT / _OWNER).write_text(f"{namespace()}\n", "ascii")
     return folder
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put a text on disk for its owner alone, whole or not at all (OSError: what was there
+    before stays)."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

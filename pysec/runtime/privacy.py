@@ -7,12 +7,11 @@ import ctypes
 import resource
 from typing import Final
 
-PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
-_NO: Final = 0
+PR_SET_DUMPABLE: Final = 4
 
 
 def keep_memory_private() -> bool:
     """No core dumps of this process and its children, and no debugger of the same user; whether the system agreed."""
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return bool(ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, _NO, 0, 0, 0) == 0)
+    return bool(ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)

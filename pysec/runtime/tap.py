@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from pysec.dataplane.port import open_tap
@@ -145,9 +144,3 @@ def give_back(moved: Moved, common: Interface, tell: Callable[[str, str], None])
 
 def _both(first: tuple[bytes, ...], second: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return first + tuple(each for each in second if each not in first)
-
-
-def forget_folder(folder: Path) -> None:
-    """Remove a folder for a network namespace if nothing is in it any more."""
-    with contextlib.suppress(OSError):
-        folder.rmdir()

@@ -17,6 +17,7 @@ from pysec.errors import FormatError, PysecError, UsageError
 from pysec.mgmt import linkfile, settings, state
 from pysec.mgmt.settings import BY_NAME, FORMAT, SETTINGS, Value, gather, link_config, parse, take
 from pysec.pae import Policy
+from pysec.runtime import folder
 from pysec.types import CipherSuite
 
 LEAST = {"interface": Value("eth1"), "key": Value("/k")}
@@ -258,7 +259,7 @@ def test_a_full_disk_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.Mo
     def full(fd: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(state.os, "fsync", full)
+    monkeypatch.setattr(folder.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         state.write(tmp_path, state.State({"eth2": {}}))
     assert state.read(tmp_path).links == {"eth1": {}}
