@@ -49,3 +49,11 @@ class KeyStoreError(PysecError):
 
 class InternalError(PysecError):
     """Us: please report it."""
+
+
+class IdentityError(PysecError):
+    """A certificate, a list of revoked ones, or whoever shows them is refused; `refusal` is the reason in short."""
+
+    def __init__(self, refusal: str, message: str) -> None:
+        super().__init__(f"{refusal}: {message}")
+        self.refusal = refusal
