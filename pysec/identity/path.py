@@ -1,9 +1,9 @@
 """Why this exists: "signed by somebody we trust" is a page of rules, and a TLS library keeps only some of them.
 
 `Validator` holds anchors, other certificates and CRLs. It looks for a path from a certificate up to an anchor, tries
-each until one holds by RFC 5280 6.1, and says of a certificate without one why it is refused: X1 to X9, as docs/
-CONFORMANCE.md lists them. Nothing is fetched from anywhere. A certificate needs no subjectAltName here, since many
-devices' have none; who it is, `expect` asks afterwards.
+each until one holds by RFC 5280 6.1, and says of a certificate without one why it is refused: X1 to X9, as
+docs/CONFORMANCE.md lists them. Nothing is fetched from anywhere. A certificate needs no subjectAltName here, since many
+devices' have none; whether it is the one that was expected is another question.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pysec.errors import IdentityError
 from pysec.identity import revocation
+from pysec.identity.certificate import check_signature, extension, read_extensions, show
 from pysec.identity.names import Constraints, Folded, fold, names_of
 from pysec.identity.policy import ANY, MAPPINGS_OID, PolicyTree, read_mappings
 
@@ -41,7 +40,6 @@ _UNDERSTOOD: Final = (
     x509.SubjectAlternativeName,
     x509.CRLDistributionPoints,
 )
-E_ = TypeVar("E_", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True)
@@ -71,63 +69,6 @@ class Path:
     certificates: tuple[x509.Certificate, ...]
     policies: frozenset[str]
     """The dotted OIDs of the policies that hold along the path; may be empty where none is required."""
-
-
-def extension(extensions: x509.Extensions, kind: type[E_]) -> E_ | None:
-    """The value of an extension, or None."""
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
-def read_extensions(certificate: x509.Certificate) -> x509.Extensions:
-    """The extensions of a certificate; what cannot be read is refused (IdentityError)."""
-    try:
-        return certificate.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise IdentityError("X5", f"the extensions of {show(certificate.subject)} cannot be read: {error}") from None
-
-
-def load_certificate(data: bytes) -> x509.Certificate:
-    """Read a certificate from DER, whole and with a key that can be used (IdentityError)."""
-    try:
-        certificate = x509.load_der_x509_certificate(data)
-        certificate.public_key()
-        _ = (certificate.subject, certificate.issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
-        raise IdentityError("X1", "what should be a certificate cannot be read, or its key cannot") from None
-    read_extensions(certificate)
-    return certificate
-
-
-def show(name: x509.Name) -> str:
-    """A name for a message: bounded, and in printable characters."""
-    return ascii(name.rfc4514_string())[1:-1][:120] or "an empty name"
-
-
-def check_signature(
-    public_key: CertificatePublicKeyTypes,
-    signature: bytes,
-    signed: bytes,
-    signed_hash: hashes.HashAlgorithm | None,
-    padding: object,
-) -> None:
-    """Verify one signature (IdentityError X1)."""
-    try:
-        match public_key:
-            case rsa.RSAPublicKey() if signed_hash is not None:
-                public_key.verify(signature, signed, padding, signed_hash)  # type: ignore[arg-type]
-            case ec.EllipticCurvePublicKey() if isinstance(padding, ec.ECDSA):
-                public_key.verify(signature, signed, padding)
-            case dsa.DSAPublicKey() if signed_hash is not None:
-                public_key.verify(signature, signed, signed_hash)
-            case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey() if signed_hash is None:
-                public_key.verify(signature, signed)
-            case _:
-                raise IdentityError("X9", "the issuer's key is of another kind than the signature, or not supported")
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        raise IdentityError("X1", "the signature is not the issuer's") from None
 
 
 class Validator:

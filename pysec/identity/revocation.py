@@ -1,8 +1,8 @@
 """Why this exists: a certificate that was true yesterday may be taken back today, and who says so must have the right.
 
 CRLs by RFC 5280 6.3: complete and delta, divided by distribution point, reason or kind of certificate, and issued by
-somebody else (indirect). The status of a certificate is known only when CRLs for all reasons spoke for it; otherwise it
-is refused (X8), as it is when revoked (X7).
+somebody else (indirect). All that are at hand are asked, and one that says "revoked" is enough (X7). The status of a
+certificate is known only when CRLs for all reasons spoke for it; otherwise it is refused too (X8).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ReasonFlags
 
 from pysec.errors import IdentityError
+from pysec.identity.certificate import check_signature, extension, read_extensions, show
 from pysec.identity.names import Folded, fold, fold_general, fold_rdn
 
 if TYPE_CHECKING:
@@ -119,8 +120,6 @@ class Asking:
 
 def check(asking: Asking, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
     """Refuse a certificate that is revoked, or of which nobody can say (RFC 5280 6.3.3; IdentityError)."""
-    from pysec.identity.path import extension, read_extensions, show
-
     validator, at = asking.validator, asking.at
     if certificate in asking.under_way:
         return  # a CRL speaks for its own signer (RFC 5280 leaves it open); the entry is looked at further out
@@ -135,8 +134,7 @@ def check(asking: Asking, certificate: x509.Certificate, issuer: x509.Certificat
         for complete in _crls_of(validator, point, certificate):
             if complete.base is not None or not _in_scope(complete, point, is_ca):
                 continue
-            covers = _reasons(complete, point)
-            if covers <= seen or not complete.is_current(at):
+            if not complete.is_current(at):
                 continue
             if not _is_signed(asking, complete):
                 continue
@@ -152,9 +150,9 @@ def check(asking: Asking, certificate: x509.Certificate, issuer: x509.Certificat
                 reason = newest.entries.get(key, reason)
             if reason is not None and reason is not ReasonFlags.remove_from_crl:
                 raise IdentityError("X7", f"{show(certificate.subject)} is revoked: {reason.value}")
-            seen |= covers
-        if seen >= _ALL:
-            return
+            seen |= _reasons(complete, point)
+    if seen >= _ALL:
+        return
     who, by = show(certificate.subject), show(issuer.subject)
     raise IdentityError("X8", f"no CRL at hand says for certain whether {who}, issued by {by}, is revoked")
 
@@ -215,8 +213,6 @@ def _belongs(delta: Crl, complete: Crl) -> bool:
 
 def _is_signed(asking: Asking, crl: Crl) -> bool:
     """Whether one who may sign it did, with a path of his own to the same anchor (RFC 5280 6.3.3 f, g)."""
-    from pysec.identity.path import check_signature, extension, read_extensions
-
     policy, anchor = asking.policy, asking.anchor
     # Policies are asked of the certificate in question; its CRL's signer may have others.
     own = replace(policy, initial_policies=type(policy)().initial_policies, explicit_policy=False)

@@ -192,6 +192,13 @@ def test_revoked_and_unknown_status(root: Holder) -> None:
     assert refusal(with_crls(root.crl(), ca.crl(signer=stranger)), device, policy) == "X8"
 
 
+def test_one_crl_that_says_revoked_is_enough(root: Holder) -> None:
+    """X7, RFC 5280 6.3.3: whichever of two lists comes first, the one that leaves the device out does not hide it."""
+    device = root.issue("device").certificate
+    for crls in ((root.crl(), root.crl(device)), (root.crl(device), root.crl())):
+        assert refusal(Validator([root.certificate], crls=crls), device, PathPolicy()) == "X7"
+
+
 def test_who_may_sign_a_crl(root: Holder) -> None:
     """X8: a CA whose key usage leaves CRLs out signs them for nothing."""
     ca = root.issue("ca", ca=True, key_usage=pki.usage(crl=False))

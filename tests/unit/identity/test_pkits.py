@@ -105,8 +105,8 @@ def nothing(*args: Any, **kwargs: Any) -> None:
 
 
 @pytest.mark.parametrize(("owner", "check"), [
-    (revocation, "check"), (path, "check_signature"), (path, "_basic"), (path, "_critical"), (Constraints, "check"),
-    (PolicyTree, "constrain"), (PolicyTree, "leave"),
+    (revocation, "check"), (path, "check_signature"), (revocation, "check_signature"),
+    (path, "_basic"), (path, "_critical"), (Constraints, "check"), (PolicyTree, "constrain"), (PolicyTree, "leave"),
 ])  # fmt: skip
 def test_canary_the_suite_finds_a_check_that_is_left_out(
     data: Path, validator: Validator, monkeypatch: pytest.MonkeyPatch, owner: Any, check: str
